@@ -78,6 +78,20 @@ class UnsupportedFeatureError(ModuleError):
         """Absolute offset in the module, in bytes."""
 
 
+class DebugInfoError(UnsupportedFeatureError):
+    """The module's debug info cannot be kept right: it is damaged, or of a kind that this version does not patch."""
+
+    def __init__(self, summary: str, section: str, offset: int = 0, *, remedy: str | None = None) -> None:
+        super().__init__(
+            f"{section}: {summary}",
+            offset,
+            remedy=remedy or 'drop the debug info with debug-info = "strip", or build the guest without it',
+        )
+        self.where = f"{section}, offset {offset:#x} in the section"
+        self.section = section
+        """Name of the custom section; `offset` counts from the start of its content."""
+
+
 # What the guest declared
 
 
