@@ -184,7 +184,15 @@ def assemble(prefix: Path) -> None:
     place_linker(root, environ)
     compile_std(partial / "std", root, environ)
     for target in TARGETS:
-        smoke_test = ["rustc", "--target", target, "--crate-type=cdylib", "-o", str(partial / "std/smoke-test.wasm"), "-"]
+        smoke_test = [
+            "rustc",
+            "--target",
+            target,
+            "--crate-type=cdylib",
+            "-o",
+            str(partial / "std/smoke-test.wasm"),
+            "-",
+        ]
         run(smoke_test, environ=environ, stdin=SMOKE_TEST)
     prune(partial, root)
     for name in ("cargo", "rustc", "rustdoc"):
@@ -220,7 +228,9 @@ APT_REMEDY = (
 
 def library_path(root: Path) -> str:
     """Return the folders in which the unpacked programs find their shared libraries."""
-    return os.pathsep.join(str(folder) for folder in [*sorted((root / "usr/lib").glob("*-linux-gnu*")), root / "usr/lib"])
+    return os.pathsep.join(
+        str(folder) for folder in [*sorted((root / "usr/lib").glob("*-linux-gnu*")), root / "usr/lib"]
+    )
 
 
 def place_linker(root: Path, environ: Mapping[str, str]) -> None:
@@ -307,9 +317,7 @@ def run(
     # The program is looked up on the PATH that it is given, which subprocess by itself does not promise.
     search = (environ or os.environ).get("PATH")
     program = shutil.which(command[0], path=search) or command[0]
-    done = subprocess.run(
-        [program, *command[1:]], check=False, cwd=cwd, env=environ, input=stdin, capture_output=True
-    )
+    done = subprocess.run([program, *command[1:]], check=False, cwd=cwd, env=environ, input=stdin, capture_output=True)
     if done.returncode != 0:
         says = done.stderr.decode(errors="replace").strip() or "(it said nothing)"
         lines = [f"`{shlex.join(command)}` failed with exit code {done.returncode}:", *says.splitlines()[-20:]]

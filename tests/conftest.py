@@ -1,0 +1,206 @@
+"""What several test modules share: the Rust toolchain, compiled guests, our own wheel, fresh environments.
+
+Everything expensive lies in one folder (``EXTERNREF_TEST_CACHE``) under a name made from what went into it, so that
+all Python versions share it and a second run finds it done.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+import rust_toolchain
+
+import externref_build
+
+ROOT = Path(__file__).resolve().parent.parent
+SDK = Path(externref_build.__file__).parent / "sdk" / "rust"
+
+
+class CompileGuest(Protocol):
+    """Compile the files of a cargo package to a module, as the linker leaves it, and return its path.
+
+    ``files`` maps paths inside the package to their text. The dependency ``externref-guest`` is supplied. Compiled once
+    for the same files, SDK, target, profile and arguments.
+    """
+
+    def __call__(
+        self,
+        files: Mapping[str, str],
+        *,
+        target: str = "wasm32-unknown-unknown",
+        profile: str = "release",
+        arguments: Sequence[str] = (),
+    ) -> Path: ...
+
+
+@pytest.fixture(scope="session")
+def test_cache() -> Path:
+    """Folder for what is worth keeping between test runs."""
+    folder = Path(os.environ.get("EXTERNREF_TEST_CACHE", ROOT / ".tox" / "test-cache"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def toolchain() -> Iterator[None]:
+    """Make ``cargo`` and ``rustc`` on ``PATH`` able to compile for both wasm32 targets."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in rust_toolchain.environment().items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="session")
+def compile_guest(toolchain: None, test_cache: Path) -> CompileGuest:
+    """Function that compiles guests; see :class:`CompileGuest`."""
+    compiler = subprocess.run(["rustc", "-vV"], check=True, capture_output=True).stdout
+
+    def compile_(
+        files: Mapping[str, str],
+        *,
+        target: str = "wasm32-unknown-unknown",
+        profile: str = "release",
+        arguments: Sequence[str] = (),
+    ) -> Path:
+        sdk = kept_sdk(test_cache)
+        package = digest([name.encode() + b"\0" + text.encode() for name, text in sorted(files.items())])
+        how = digest(
+            [
+                package.encode(),
+                sdk.name.encode(),
+                compiler,
+                target.encode(),
+                profile.encode(),
+                *map(str.encode, arguments),
+            ]
+        )
+        module = test_cache / "modules" / f"{how}.wasm"
+        with locked(test_cache / "cargo.lock"):
+            if not module.exists():
+                folder = test_cache / "packages" / package
+                write_files(folder, files)
+                built = cargo_build(folder, test_cache / "target", sdk, target, profile, arguments)
+                module.parent.mkdir(exist_ok=True)
+                shutil.copy(built, module.with_suffix(".partial"))
+                module.with_suffix(".partial").replace(module)
+        return module
+
+    return compile_
+
+
+@pytest.fixture(scope="session")
+def wheel(test_cache: Path) -> Path:
+    """Our own wheel: the one that tox built and installed here, or one built from the checkout."""
+    built = os.environ.get("TOX_PACKAGE")
+    if built is None:
+        return wheel_of_checkout(test_cache)
+    content = Path(built).read_bytes()
+    kept = test_cache / "wheels" / digest([content]) / Path(built).name
+    with locked(test_cache / "wheels.lock"):
+        if not kept.exists():
+            kept.parent.mkdir(parents=True)
+            kept.write_bytes(content)
+    return kept
+
+
+@pytest.fixture(scope="session")
+def pip_environment(wheel: Path, toolchain: None) -> dict[str, str]:
+    """Environment variables for pip and build, whose isolated environments then find our own wheel."""
+    links = " ".join(filter(None, [os.environ.get("PIP_FIND_LINKS"), str(wheel.parent)]))
+    return {**os.environ, "PIP_FIND_LINKS": links, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
+
+@pytest.fixture(scope="session")
+def make_venv(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Function that makes a fresh virtual environment with pip, and returns its Python."""
+
+    def make() -> Path:
+        folder = tmp_path_factory.mktemp("venv")
+        subprocess.run([sys.executable, "-m", "virtualenv", "--quiet", "--no-periodic-update", str(folder)], check=True)
+        return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+    return make
+
+
+def kept_sdk(cache: Path) -> Path:
+    """Copy the guest SDK under test to a place that is the same for every Python, named after its content."""
+    sources = [path for path in sorted(SDK.rglob("*")) if path.is_file() and "target" not in path.parts]
+    parts = [str(path.relative_to(SDK)).encode() + b"\0" + path.read_bytes() for path in sources]
+    kept = cache / "sdk" / digest(parts)
+    with locked(cache / "sdk.lock"):
+        if not kept.exists():
+            partial = kept.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.copytree(SDK, partial, ignore=shutil.ignore_patterns("target"))
+            partial.rename(kept)
+    return kept
+
+
+def cargo_build(folder: Path, target_dir: Path, sdk: Path, target: str, profile: str, arguments: Sequence[str]) -> Path:
+    """Run ``cargo build`` on a package with one cdylib and return the module; fail with cargo's own words."""
+    patch = f"patch.crates-io.externref-guest.path={str(sdk / 'externref-guest')!r}"
+    command = ["cargo", "build", "--target", target, "--profile", profile, "--config", patch, *arguments]
+    output = target_dir / target / {"dev": "debug", "test": "debug", "bench": "release"}.get(profile, profile)
+    for stale in output.glob("*.wasm"):
+        stale.unlink()
+    done = subprocess.run(
+        command, cwd=folder, env={**os.environ, "CARGO_TARGET_DIR": str(target_dir)}, capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        pytest.fail(f"{' '.join(command)}\n{done.stderr}", pytrace=False)
+    [module] = output.glob("*.wasm")
+    return module
+
+
+def wheel_of_checkout(cache: Path) -> Path:
+    """Build the wheel from a copy, so that nothing of an earlier build can slip into it."""
+    with locked(cache / "wheels.lock"):
+        source, wheels = cache / "checkout", cache / "wheels" / "checkout"
+        for folder in (source, wheels):
+            shutil.rmtree(folder, ignore_errors=True)
+        source.mkdir(parents=True)
+        unwanted = shutil.ignore_patterns("target", "__pycache__")
+        shutil.copytree(ROOT / "externref_build", source / "externref_build", ignore=unwanted)
+        for name in ("pyproject.toml", "README.md", "LICENSE-MIT", "LICENSE-APACHE"):
+            shutil.copy(ROOT / name, source)
+        subprocess.run(
+            [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels), str(source)],
+            check=True,
+        )
+        [built] = wheels.glob("*.whl")
+    return built
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Write files below a folder."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock among all processes that run tests."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def digest(parts: Iterable[bytes]) -> str:
+    """Return a name made from content."""
+    state = hashlib.sha256()
+    for part in parts:
+        state.update(len(part).to_bytes(8, "little"))
+        state.update(part)
+    return state.hexdigest()[:20]
