@@ -1,0 +1,145 @@
+//! The attributes that the macro reads on blocks, functions and parameters, and those that it hands on.
+
+use syn::punctuated::Punctuated;
+use syn::{parse_quote, Attribute, Expr, ExprLit, Lit, LitBool, LitStr, Meta, Token};
+
+use crate::errors::Errors;
+
+/// Removes `#[resource]`, `#[resource = bool]` or `#[resource(bool)]` and returns its word.
+pub fn take_resource(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Option<bool> {
+    const USAGE: &str = "expected `#[resource]` or `#[resource = false]`";
+    let mut word = None;
+    for attribute in take(attributes, |attribute| attribute.path().is_ident("resource")) {
+        let this = match &attribute.meta {
+            Meta::Path(_) => Some(true),
+            Meta::List(list) => list.parse_args::<LitBool>().ok().map(|literal| literal.value),
+            Meta::NameValue(pair) => match ungrouped(&pair.value) {
+                Expr::Lit(ExprLit { lit: Lit::Bool(literal), .. }) => Some(literal.value),
+                _ => None,
+            },
+        };
+        match (this, word) {
+            (None, _) => errors.push(&attribute, USAGE),
+            (Some(_), Some(_)) => errors.push(&attribute, "`#[resource]` was said before"),
+            (Some(_), None) => word = this,
+        }
+    }
+    word
+}
+
+/// Removes `#[link_name = ...]` and returns its value.
+pub fn take_link_name(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Option<Expr> {
+    take(attributes, |attribute| attribute.path().is_ident("link_name"))
+        .iter()
+        .filter_map(|attribute| value(&attribute.meta, errors))
+        .last()
+}
+
+/// Removes the attributes that make a function an export; returns the one that names it, and the name.
+pub fn take_export_name(
+    attributes: &mut Vec<Attribute>,
+    ident: &LitStr,
+    errors: &mut Errors,
+) -> Option<(Attribute, Expr)> {
+    let mut named = None;
+    for attribute in take(attributes, |attribute| is_export_attribute(&effective(attribute))) {
+        let meta = effective(&attribute);
+        if meta.path().is_ident("export_name") {
+            named = value(&meta, errors).map(|name| (attribute, name));
+        } else if named.is_none() {
+            named = Some((renamed(&attribute, ident), parse_quote!(#ident)));
+        }
+    }
+    named
+}
+
+/// `#[export_name = ...]` in place of a `#[no_mangle]`, with the same edition and the same `unsafe(..)` around it.
+fn renamed(no_mangle: &Attribute, name: &LitStr) -> Attribute {
+    let span = no_mangle.path().segments[0].ident.span();
+    let export_name = syn::Ident::new("export_name", span);
+    if no_mangle.path().is_ident("unsafe") {
+        let keyword = &no_mangle.path().segments[0].ident;
+        parse_quote!(#[#keyword(#export_name = #name)])
+    } else {
+        parse_quote!(#[#export_name = #name])
+    }
+}
+
+/// The import module that `#[link(wasm_import_module = "...")]` names, among the attributes of a block.
+pub fn import_module(link: &Attribute, errors: &mut Errors) -> Option<String> {
+    let pairs = link.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated).unwrap_or_default();
+    let module = pairs.iter().find_map(|pair| match pair {
+        Meta::NameValue(pair) if pair.path.is_ident("wasm_import_module") => Some(ungrouped(&pair.value)),
+        _ => None,
+    });
+    match module {
+        Some(Expr::Lit(ExprLit { lit: Lit::Str(name), .. })) => return Some(name.value()),
+        Some(other) => errors.push(other, "the name of the import module must be a string"),
+        None => errors.push(link, "expected `#[link(wasm_import_module = \"...\")]`"),
+    }
+    None
+}
+
+/// Refuses a `cfg_attr` that would add an attribute which the macro must see.
+pub fn refuse_hidden(attributes: &[Attribute], errors: &mut Errors) {
+    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("cfg_attr")) {
+        let Meta::List(list) = &attribute.meta else { continue };
+        let Ok(parts) = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated) else { continue };
+        for part in parts.iter().skip(1) {
+            let meta = without_unsafe(part);
+            if is_export_attribute(&meta) || ["link_name", "link", "resource"].iter().any(|it| meta.path().is_ident(it))
+            {
+                errors.push(
+                    part,
+                    "`#[externref]` cannot see through this `cfg_attr`: put it above `#[externref]`, or write the item \
+                     twice under `cfg`",
+                );
+            }
+        }
+    }
+}
+
+/// Attributes of a block or function that must stand on everything that is made of it.
+pub fn is_inherited(attribute: &Attribute) -> bool {
+    !attribute.path().is_ident("doc") && !attribute.path().is_ident("link")
+}
+
+/// The text of doc comments, a line or `#[doc = ...]` each.
+pub fn documentation(attributes: &[Attribute]) -> Vec<Expr> {
+    let lines = attributes.iter().filter(|attribute| attribute.path().is_ident("doc"));
+    lines.filter_map(|attribute| attribute.meta.require_name_value().ok().map(|pair| pair.value.clone())).collect()
+}
+
+/// The expression without the invisible groups that macros by example leave.
+pub fn ungrouped(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Group(group) => ungrouped(&group.expr),
+        other => other,
+    }
+}
+
+fn take(attributes: &mut Vec<Attribute>, wanted: impl Fn(&Attribute) -> bool) -> Vec<Attribute> {
+    let (taken, rest) = std::mem::take(attributes).into_iter().partition(wanted);
+    *attributes = rest;
+    taken
+}
+
+fn value(meta: &Meta, errors: &mut Errors) -> Option<Expr> {
+    meta.require_name_value().map(|pair| pair.value.clone()).map_err(|error| errors.add(error)).ok()
+}
+
+fn is_export_attribute(meta: &Meta) -> bool {
+    meta.path().is_ident("no_mangle") || meta.path().is_ident("export_name")
+}
+
+/// What an attribute says, within `unsafe(...)` if it is wrapped.
+fn effective(attribute: &Attribute) -> Meta {
+    without_unsafe(&attribute.meta)
+}
+
+fn without_unsafe(meta: &Meta) -> Meta {
+    match meta {
+        Meta::List(list) if list.path.is_ident("unsafe") => list.parse_args().unwrap_or_else(|_| meta.clone()),
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,162 @@
+//! The metadata of one function: statics in the custom sections `__externrefs` and `__externrefs_interface`.
+//!
+//! They must stand inside the function that everything passes through, which has to be neither generic nor inlined
+//! before linking: an object file of a dependency, and the records in it, is only linked if one of its symbols is used.
+
+use proc_macro2::{Literal, TokenStream};
+use quote::quote;
+use syn::{Expr, ExprLit, Lit, Path};
+
+use crate::attributes::ungrouped;
+use crate::signature::{Crossing, Outcome, Param, Role};
+use crate::values::{Passing, Reference, Value};
+
+/// Who declares what.
+pub struct Declaration<'a> {
+    /// The import module; `None` for an export.
+    pub module: Option<&'a str>,
+    /// The name in the module's list of imports or exports: a constant expression.
+    pub name: &'a Expr,
+    pub crossing: &'a Crossing,
+    /// Doc comments, a line or a constant expression each.
+    pub documentation: &'a [Expr],
+}
+
+/// The statics, as items that can stand in any function.
+pub fn statics(declaration: &Declaration, krate: &Path) -> TokenStream {
+    let name = declaration.name;
+    let interface = custom_section("__externrefs_interface", &interface(declaration, krate), krate);
+    let references = declaration
+        .crossing
+        .references()
+        .any(|reference| reference)
+        .then(|| custom_section("__externrefs", &references(declaration, krate), krate));
+    quote! {
+        const _: () = {
+            const NAME: &str = #name;
+            #references
+            #interface
+        };
+    }
+}
+
+fn custom_section(section: &str, parts: &TokenStream, krate: &Path) -> TokenStream {
+    quote! {
+        const _: () = {
+            const PARTS: &[&[u8]] = &[#parts];
+            #[link_section = #section]
+            static RECORD: [u8; #krate::__private::length(PARTS)] = #krate::__private::concat(PARTS);
+        };
+    }
+}
+
+/// The parts of a record of `__externrefs`: kind and module, name, bit count and mask.
+fn references(declaration: &Declaration, krate: &Path) -> TokenStream {
+    let mut head = Vec::new();
+    match declaration.module {
+        Some(module) => {
+            head.extend(u32::try_from(module.len()).unwrap_or(u32::MAX).to_le_bytes());
+            head.extend(module.bytes());
+        }
+        None => head.extend(u32::MAX.to_le_bytes()),
+    }
+    let bits: Vec<bool> = declaration.crossing.references().collect();
+    let mut tail = u32::try_from(bits.len()).unwrap_or(u32::MAX).to_le_bytes().to_vec();
+    tail.extend(
+        bits.chunks(8).map(|byte| byte.iter().enumerate().fold(0, |mask, (bit, &set)| mask | u8::from(set) << bit)),
+    );
+    let (head, tail) = (Literal::byte_string(&head), Literal::byte_string(&tail));
+    quote!(#head, &#krate::__private::u32_le(NAME.len()), NAME.as_bytes(), #tail)
+}
+
+/// The parts of a line of `__externrefs_interface`.
+fn interface(declaration: &Declaration, krate: &Path) -> TokenStream {
+    let mut head = String::from(r#"{"v":1,"#);
+    match declaration.module {
+        Some(module) => head.push_str(&format!(r#""kind":"import","module":{},"#, json(module))),
+        None => head.push_str(r#""kind":"export","#),
+    }
+    head.push_str(r#""name":""#);
+    let role = if declaration.module.is_some() { Role::Import } else { Role::Export };
+    let params: Vec<String> = declaration.crossing.params.iter().map(|param| parameter(param, role)).collect();
+    let result = declaration.crossing.result.as_ref().map_or(String::new(), |outcome| result(outcome, role));
+    let middle = format!(r#"","params":[{}],"results":[{result}]"#, params.join(","));
+    let (head, middle) = (byte_string(&head), byte_string(&middle));
+    let name = json_part(&quote!(NAME), krate);
+    let documentation = documentation(declaration.documentation, krate);
+    quote!(#head, #name, #middle, #documentation b"}\n")
+}
+
+fn parameter(param: &Param, role: Role) -> String {
+    let ty = match (&param.value, role) {
+        (Value::Plain(name), _) => json(name),
+        // The guest keeps what it lends; what it receives by value is its own.
+        (Value::Reference(reference), Role::Import) => {
+            reference_type(reference, reference.passing == Passing::Owned && !reference.copied)
+        }
+        (Value::Reference(reference), Role::Export) => reference_type(reference, reference.passing == Passing::Owned),
+    };
+    format!("[{},{ty}]", json(&param.name))
+}
+
+fn result(outcome: &Outcome, role: Role) -> String {
+    match (&outcome.value, role) {
+        (Value::Plain(name), _) => json(name),
+        (Value::Reference(reference), Role::Import) => reference_type(reference, true),
+        (Value::Reference(reference), Role::Export) => {
+            reference_type(reference, reference.passing == Passing::Owned && !reference.copied)
+        }
+    }
+}
+
+fn reference_type(reference: &Reference, owned: bool) -> String {
+    let ownership = if owned { "own" } else { "ref" };
+    let null = if reference.nullable { r#","null":true"# } else { "" };
+    format!(r#"{{"{ownership}":{}{null}}}"#, json(&reference.resource))
+}
+
+/// The parts of the member `doc`, with the comma that they need in the list of parts; nothing where there are no docs.
+fn documentation(lines: &[Expr], krate: &Path) -> TokenStream {
+    if lines.is_empty() {
+        return TokenStream::new();
+    }
+    let lines = lines.iter().enumerate().map(|(index, line)| {
+        let separator = byte_string(if index == 0 { "" } else { "\\n" });
+        let text = match ungrouped(line) {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+                let text = text.value();
+                byte_string(&escaped(text.strip_prefix(' ').unwrap_or(&text)))
+            }
+            expression => json_part(&quote!(#expression), krate),
+        };
+        quote!(#separator, #text,)
+    });
+    quote!(b",\"doc\":\"", #(#lines)* b"\"",)
+}
+
+/// A constant `&str`, escaped by the compiler.
+fn json_part(text: &TokenStream, krate: &Path) -> TokenStream {
+    quote!(&#krate::__private::json::<{ #krate::__private::json_length(#text) }>(#text))
+}
+
+fn byte_string(text: &str) -> TokenStream {
+    let literal = Literal::byte_string(text.as_bytes());
+    quote!(#literal)
+}
+
+/// A JSON string, quotes included (RFC 8259, section 7).
+fn json(text: &str) -> String {
+    format!("\"{}\"", escaped(text))
+}
+
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => escaped.extend(['\\', character]),
+            '\0'..='\x1f' => escaped.push_str(&format!("\\u{:04x}", u32::from(character))),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}

@@ -1,0 +1,166 @@
+//! What crosses the boundary at a function: its parameters and result, with the rules that hold for all of them.
+
+use proc_macro2::Span;
+use quote::{format_ident, ToTokens};
+use syn::ext::IdentExt;
+use syn::{Abi, FnArg, GenericParam, Ident, Pat, ReturnType, Signature, Type};
+
+use crate::attributes;
+use crate::errors::Errors;
+use crate::values::{self, Passing, Value};
+
+/// From whose side the guest's function is seen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Import,
+    Export,
+}
+
+/// The values that cross at one function.
+pub struct Crossing {
+    pub params: Vec<Param>,
+    pub result: Option<Outcome>,
+}
+
+/// A parameter.
+pub struct Param {
+    /// What generated code calls it.
+    pub ident: Ident,
+    /// What the interface calls it.
+    pub name: String,
+    pub ty: Type,
+    pub value: Value,
+}
+
+/// What a function returns, unless it is `()` or `!`.
+pub struct Outcome {
+    pub ty: Type,
+    pub value: Value,
+}
+
+impl Crossing {
+    /// Reads a signature; takes the `#[resource]` attributes off its parameters. `mark` is the function's own.
+    pub fn read(role: Role, signature: &mut Signature, mark: Option<bool>, errors: &mut Errors) -> Self {
+        refuse_qualifiers(signature, errors);
+        let mut names = Vec::new();
+        let mut params = Vec::new();
+        for input in &mut signature.inputs {
+            let parameter = match input {
+                FnArg::Receiver(receiver) => {
+                    errors.push(
+                        receiver,
+                        "a method cannot cross the boundary: only a free function has all its values in its parameters",
+                    );
+                    continue;
+                }
+                FnArg::Typed(parameter) => parameter,
+            };
+            for attribute in
+                parameter.attrs.iter().filter(|it| it.path().is_ident("cfg") || it.path().is_ident("cfg_attr"))
+            {
+                errors.push(
+                    attribute,
+                    "a parameter cannot be conditional here: put the `cfg` on the function and write it twice",
+                );
+            }
+            let mark = attributes::take_resource(&mut parameter.attrs, errors);
+            let value = values::classify(&parameter.ty, mark, errors);
+            refuse_leaking_parameter(role, &value, &parameter.ty, errors);
+            let ident = identifier(&parameter.pat, &names);
+            names.push(ident.unraw().to_string());
+            params.push(Param { name: ident.unraw().to_string(), ident, ty: (*parameter.ty).clone(), value });
+        }
+        let result = outcome(role, signature, mark, errors);
+        Crossing { params, result }
+    }
+
+    /// One flag for each parameter and result: whether it is a host reference.
+    pub fn references(&self) -> impl Iterator<Item = bool> + '_ {
+        self.params
+            .iter()
+            .map(|param| &param.value)
+            .chain(self.result.iter().map(|result| &result.value))
+            .map(Value::is_reference)
+    }
+}
+
+/// Refuses another calling convention than C's.
+pub fn check_abi(abi: Option<&Abi>, place: impl ToTokens, errors: &mut Errors) {
+    match abi {
+        None => errors.push(place, "expected `extern \"C\"`: the boundary is made of C functions"),
+        Some(Abi { name: Some(name), .. }) if name.value() != "C" => {
+            errors.push(name, format!("expected `extern \"C\"`, found `extern \"{}\"`", name.value()));
+        }
+        Some(_) => {}
+    }
+}
+
+fn refuse_qualifiers(signature: &Signature, errors: &mut Errors) {
+    if let Some(keyword) = &signature.asyncness {
+        errors.push(
+            keyword,
+            "an `async` function cannot cross the boundary: its caller is the host, which knows no futures",
+        );
+    }
+    if let Some(keyword) = &signature.constness {
+        errors.push(keyword, "a `const` function cannot cross the boundary");
+    }
+    for parameter in &signature.generics.params {
+        match parameter {
+            GenericParam::Lifetime(_) => {}
+            GenericParam::Type(_) | GenericParam::Const(_) => {
+                errors
+                    .push(parameter, "a generic function cannot cross the boundary: only lifetimes may be parameters");
+            }
+        }
+    }
+    if let Some(variadic) = &signature.variadic {
+        errors.push(variadic, "a function with a variable number of arguments cannot cross the boundary");
+    }
+}
+
+/// Refuses what would use up a slot at each call, with nobody left who could empty it.
+fn refuse_leaking_parameter(role: Role, value: &Value, ty: &Type, errors: &mut Errors) {
+    if let (Role::Export, Value::Reference(reference)) = (role, value) {
+        if reference.copied && reference.passing != Passing::Owned {
+            errors.push(ty, "an export cannot borrow a `ResourceCopy`, its slot would leak at each call: borrow a `Resource`, or take the `ResourceCopy` by value");
+        }
+    }
+}
+
+fn outcome(role: Role, signature: &Signature, mark: Option<bool>, errors: &mut Errors) -> Option<Outcome> {
+    let ty = match &signature.output {
+        ReturnType::Type(_, ty) => values::bare(ty),
+        ReturnType::Default => {
+            if mark.is_some() {
+                errors.push(
+                    &signature.ident,
+                    "`#[resource]` on a function marks its result, and this one returns nothing",
+                );
+            }
+            return None;
+        }
+    };
+    if matches!(ty, Type::Never(_)) || matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty()) {
+        return None;
+    }
+    let value = values::classify(ty, mark, errors);
+    if let (Role::Import, Value::Reference(reference)) = (role, &value) {
+        if reference.passing != Passing::Owned {
+            errors.push(ty, "an import cannot lend: what the host returns is the guest's own; return a `Resource<T>`");
+        }
+    }
+    Some(Outcome { ty: ty.clone(), value })
+}
+
+/// The parameter's own name where it has one, otherwise `argN`, in any case unlike the names before it.
+fn identifier(pattern: &Pat, taken: &[String]) -> Ident {
+    if let Pat::Ident(pattern) = pattern {
+        return pattern.ident.clone();
+    }
+    let mut ident = format_ident!("arg{}", taken.len(), span = Span::mixed_site());
+    while taken.iter().any(|name| ident == name) {
+        ident = format_ident!("{}_", ident);
+    }
+    ident
+}

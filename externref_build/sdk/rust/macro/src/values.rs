@@ -1,0 +1,243 @@
+//! How a type of the guest's source passes the boundary, as far as its syntax tells.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::{GenericArgument, Path, PathArguments, Type};
+
+use crate::errors::Errors;
+
+/// One value in the list of parameters or results.
+pub enum Value {
+    /// A host reference.
+    Reference(Reference),
+    /// Anything else that fits one core value, by its name in the interface.
+    Plain(&'static str),
+}
+
+/// A host reference, as the source spells it.
+pub struct Reference {
+    /// Who owns it.
+    pub passing: Passing,
+    /// It stands in an `Option`.
+    pub nullable: bool,
+    /// It is a `ResourceCopy`, which is never dropped.
+    pub copied: bool,
+    /// The kind of the object, for the interface.
+    pub resource: String,
+    /// The type without `&` and `Option`.
+    pub target: Path,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Passing {
+    Owned,
+    Shared,
+    Mutable,
+}
+
+/// Says how a type passes; `mark` is the word of a `#[resource]` attribute. Faults come with a harmless answer.
+pub fn classify(ty: &Type, mark: Option<bool>, errors: &mut Errors) -> Value {
+    let ty = bare(ty);
+    if mark != Some(false) {
+        if let Some(reference) = reference(ty, mark == Some(true)) {
+            return Value::Reference(reference);
+        }
+    }
+    if mark == Some(true) {
+        errors.push(
+            ty,
+            "`#[resource]` marks an alias of `Resource<T>`, by itself, behind `&` or `&mut`, and in an `Option`; this \
+             type cannot be one",
+        );
+    } else if let Some((holder, resource)) = holder(ty).filter(|_| mark.is_none()) {
+        errors.push(
+            resource,
+            format!("a host reference cannot cross inside {holder}: pass each `Resource` as a value of its own"),
+        );
+    } else {
+        match plain(ty) {
+            Ok(name) => return Value::Plain(name),
+            Err(message) => errors.push(ty, message),
+        }
+    }
+    Value::Plain("opaque")
+}
+
+/// A host reference, if the type is spelled like one, or marked and able to be one.
+fn reference(ty: &Type, marked: bool) -> Option<Reference> {
+    let (nullable, inner) = match option(ty) {
+        Some(inner) => (true, bare(inner)),
+        None => (false, ty),
+    };
+    let (passing, target) = match inner {
+        Type::Reference(borrow) if borrow.mutability.is_some() => (Passing::Mutable, bare(&borrow.elem)),
+        Type::Reference(borrow) => (Passing::Shared, bare(&borrow.elem)),
+        owned => (Passing::Owned, owned),
+    };
+    let Type::Path(path) = target else { return None };
+    if !(is_resource(target) || marked && primitive(target).is_none()) {
+        return None;
+    }
+    let last = path.path.segments.last()?;
+    Some(Reference {
+        passing,
+        nullable,
+        copied: last.ident == "ResourceCopy",
+        resource: kind(target)?,
+        target: path.path.clone(),
+    })
+}
+
+/// The name of the kind of object: the type parameter's, or the alias's own.
+fn kind(target: &Type) -> Option<String> {
+    let Type::Path(path) = target else { return None };
+    let last = path.path.segments.last()?;
+    if !is_resource(target) {
+        return Some(last.ident.unraw().to_string());
+    }
+    let parameter = type_arguments(&last.arguments).next().map(bare);
+    Some(match parameter {
+        Some(Type::Path(path)) => path.path.segments.last()?.ident.unraw().to_string(),
+        _ => "any".to_owned(),
+    })
+}
+
+fn is_resource(ty: &Type) -> bool {
+    matches!(ty, Type::Path(path) if path.path.segments.last()
+        .is_some_and(|last| last.ident == "Resource" || last.ident == "ResourceCopy"))
+}
+
+/// The innermost `Resource` in a type that is none itself, and what holds it, in words.
+fn holder(ty: &Type) -> Option<(String, &Type)> {
+    let within = |inner: &'_ Type| is_resource(inner) || holder(inner).is_some();
+    let found = |words: &str, inner| match holder(inner) {
+        Some(deeper) => Some(deeper),
+        None => Some((words.to_owned(), inner)),
+    };
+    match ty {
+        Type::Tuple(tuple) => tuple.elems.iter().map(bare).find(|ty| within(ty)).and_then(|ty| found("a tuple", ty)),
+        Type::Slice(slice) => Some(bare(&slice.elem)).filter(|ty| within(ty)).and_then(|ty| found("a slice", ty)),
+        Type::Array(array) => Some(bare(&array.elem)).filter(|ty| within(ty)).and_then(|ty| found("an array", ty)),
+        Type::Ptr(pointer) => Some(bare(&pointer.elem)).filter(|ty| within(ty)).and_then(|ty| found("a pointer", ty)),
+        Type::Reference(borrow) => {
+            Some(bare(&borrow.elem)).filter(|ty| within(ty)).and_then(|ty| found("a further reference", ty))
+        }
+        Type::Path(path) => {
+            let last = path.path.segments.last()?;
+            let inner = type_arguments(&last.arguments).map(bare).find(|ty| within(ty))?;
+            found(&format!("`{}`", last.ident), inner)
+        }
+        _ => None,
+    }
+}
+
+/// The interface's name for a type that is no host reference, or why it cannot cross.
+fn plain(ty: &Type) -> Result<&'static str, &'static str> {
+    const NO_TEXT: &str = "text and lists do not fit one value: pass a pointer and a length";
+    const FAT: &str = "this pointer is two values: pass a thin pointer, and a length where there is one";
+    match ty {
+        Type::Ptr(pointer) if is_unsized(bare(&pointer.elem)) => Err(FAT),
+        Type::Reference(borrow) if is_text(bare(&borrow.elem)) => Err(NO_TEXT),
+        Type::Reference(borrow) if is_unsized(bare(&borrow.elem)) => Err(FAT),
+        Type::Ptr(_) | Type::Reference(_) => Ok("ptr"),
+        Type::Tuple(tuple) if tuple.elems.is_empty() => Err("`()` is no value: leave the parameter out"),
+        Type::Tuple(_) => Err("a tuple is several values: pass each as a parameter of its own"),
+        Type::Array(_) | Type::Slice(_) => Err(NO_TEXT),
+        Type::ImplTrait(_) => Err("`impl Trait` is a generic type, and the boundary needs a concrete one"),
+        Type::Path(_) if is_text(ty) => Err(NO_TEXT),
+        Type::Path(path) if last_is(&path.path, &["i128", "u128"]) => {
+            Err("WebAssembly has no integer of 128 bits: pass two `u64`")
+        }
+        Type::Path(path) if last_is(&path.path, &["Result"]) => {
+            Err("a `Result` is no single value: return the value, and tell of the failure through a call of the host")
+        }
+        Type::Path(_) => Ok(primitive(ty).unwrap_or("opaque")),
+        _ => Ok("opaque"),
+    }
+}
+
+/// Names of the component model for Rust's primitive types.
+fn primitive(ty: &Type) -> Option<&'static str> {
+    const NAMES: [(&str, &str); 14] = [
+        ("bool", "bool"),
+        ("char", "char"),
+        ("f32", "f32"),
+        ("f64", "f64"),
+        ("i8", "s8"),
+        ("i16", "s16"),
+        ("i32", "s32"),
+        ("i64", "s64"),
+        ("u8", "u8"),
+        ("u16", "u16"),
+        ("u32", "u32"),
+        ("u64", "u64"),
+        ("isize", "isize"),
+        ("usize", "usize"),
+    ];
+    let Type::Path(path) = ty else { return None };
+    let prefix: Vec<_> = path.path.segments.iter().rev().skip(1).map(|segment| segment.ident.to_string()).collect();
+    if !(prefix.is_empty() || matches!(prefix.as_slice(), [module, root] if module == "primitive" && root != "self")) {
+        return None;
+    }
+    let last = &path.path.segments.last()?.ident;
+    NAMES.iter().find(|(rust, _)| last == rust).map(|(_, name)| *name)
+}
+
+fn is_text(ty: &Type) -> bool {
+    matches!(ty, Type::Slice(_))
+        || matches!(ty, Type::Path(path) if last_is(&path.path, &["str", "String", "Vec", "CStr", "CString"]))
+}
+
+fn is_unsized(ty: &Type) -> bool {
+    matches!(ty, Type::Slice(_) | Type::TraitObject(_)) || matches!(ty, Type::Path(path) if path.path.is_ident("str"))
+}
+
+fn last_is(path: &Path, names: &[&str]) -> bool {
+    path.segments.last().is_some_and(|last| names.iter().any(|name| last.ident == name))
+}
+
+/// The type in an `Option`.
+fn option(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Option")?;
+    type_arguments(&last.arguments).next()
+}
+
+fn type_arguments(arguments: &PathArguments) -> impl Iterator<Item = &Type> {
+    let arguments = match arguments {
+        PathArguments::AngleBracketed(list) => Some(list.args.iter()),
+        _ => None,
+    };
+    arguments.into_iter().flatten().filter_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
+}
+
+/// The type without parentheses and without the invisible groups that macros by example leave.
+pub fn bare(ty: &Type) -> &Type {
+    match ty {
+        Type::Paren(inner) => bare(&inner.elem),
+        Type::Group(inner) => bare(&inner.elem),
+        other => other,
+    }
+}
+
+impl Value {
+    pub fn is_reference(&self) -> bool {
+        matches!(self, Value::Reference(_))
+    }
+}
+
+impl ToTokens for Reference {
+    /// The type that owns what the host passed.
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let target = &self.target;
+        tokens.extend(if self.nullable {
+            quote::quote!(::core::option::Option<#target>)
+        } else {
+            quote::quote!(#target)
+        });
+    }
+}
