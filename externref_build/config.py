@@ -1,0 +1,348 @@
+"""``[tool.externref]`` of a project's pyproject.toml, as frozen values.
+
+A value comes from the first of these that has it: the config-settings of the front end (``-C externref.profile=dev``), the
+environment (``EXTERNREF_PROFILE=dev``), the file, the default. The JSON Schema that ships with the package is the one list
+of keys: their types, their defaults, and the words in which an error says what was expected.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import json
+import os
+import re
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias, cast
+
+from externref_build.errors import ConfigError, ExternrefBuildError, SeveralErrors
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ConfigSettings: TypeAlias = Mapping[str, "str | list[str] | bool | None"]
+"""What PEP 517 front ends pass to the hooks of a backend."""
+
+_SETTING_PREFIX: Final = "externref."
+_VARIABLE_PREFIX: Final = "EXTERNREF_"
+_KEYS_OF_ONE_MODULE: Final = frozenset({"package", "manifest-path", "name"})
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_FALSE: Final = frozenset({"0", "false", "no", "off"})
+
+_KEY_FOR_ARGUMENT: Final = {
+    "--manifest-path": "manifest-path",
+    "--target": "target",
+    "--profile": "profile",
+    "--release": "profile",
+    "-r": "profile",
+    "--features": "features",
+    "-F": "features",
+    "--all-features": "all-features",
+    "--no-default-features": "no-default-features",
+    "--package": "manifest-path",
+    "-p": "manifest-path",
+}
+"""Arguments of cargo that have a key of their own, so that the engine knows their value."""
+
+_ENGINE_ARGUMENTS: Final = frozenset({"--message-format", "--"})
+"""Arguments of cargo that would take away what the engine reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleConfig:
+    """One WebAssembly module that is built into one Python package."""
+
+    project_dir: Path
+    """Folder of the pyproject.toml, absolute."""
+    package: str
+    """Dotted name of the Python package that receives the module."""
+    manifest_path: Path
+    """The guest's Cargo.toml, absolute."""
+    name: str | None
+    """File name without ``.wasm``; ``None`` is the crate's."""
+    target: str | None
+    """Rust target; ``None`` is the wasm32 target that cargo is configured for, else ``wasm32-unknown-unknown``."""
+    profile: str
+    features: tuple[str, ...]
+    all_features: bool
+    no_default_features: bool
+    locked: bool
+    offline: bool
+    frozen: bool
+    cargo_args: tuple[str, ...]
+    toolchain: str | None
+    """Name of a rustup toolchain; ``None`` leaves the choice to rustup and ``PATH``."""
+    table: str | None
+    """Export name of the table of references; ``None`` hides it."""
+    drop_hook: tuple[str, str] | None
+    """Module and name of the import that is called with each dropped reference."""
+    require_direct: bool
+    debug_info: Literal["keep", "strip", "names"]
+    interface: bool
+    """Whether the section ``externref.interface`` stays in the module."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All that ``[tool.externref]`` and its overrides say about one project."""
+
+    project_dir: Path
+    modules: tuple[ModuleConfig, ...]
+    skip: bool
+    """``EXTERNREF_SKIP``: leave the guests alone and use the modules that lie in the packages."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """A raw value and the words that say where it was found."""
+
+    raw: object
+    origin: str
+
+
+def read_table(project_dir: Path) -> dict[str, Any] | None:
+    """Read the raw table ``[tool.externref]``; ``None`` if there is none, or no pyproject.toml.
+
+    Raises ConfigError if pyproject.toml is not TOML, or the table is something else.
+    """
+    path = project_dir / "pyproject.toml"
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"pyproject.toml is not valid TOML: {error}", where=str(path)) from error
+    tool = document.get("tool", {})
+    table = tool.get("externref") if isinstance(tool, dict) else None
+    if table is not None and not isinstance(table, dict):
+        raise ConfigError(f"tool.externref is {_shown(table)}, expected a table", where=str(path))
+    return table
+
+
+def load_config(
+    project_dir: Path, *, config_settings: ConfigSettings | None = None, environ: Mapping[str, str] | None = None
+) -> Config:
+    """Load the configuration of the project in a folder, with all overrides applied.
+
+    Raises ConfigError (several at once as SeveralErrors) that names the key, what was found, what is expected, and where.
+    """
+    project_dir = project_dir.absolute()
+    environ = os.environ if environ is None else environ
+    table = read_table(project_dir)
+    if table is None:
+        raise ConfigError(
+            "there is no table [tool.externref] in pyproject.toml",
+            where=str(project_dir / "pyproject.toml"),
+            remedy='add it, at least with the package that receives the module:\n[tool.externref]\npackage = "my_plugin"',
+        )
+    tables = _module_tables(table, project_dir / "pyproject.toml")
+    overrides = {**_from_environment(environ), **_from_config_settings(config_settings or {})}
+    skip = overrides.pop("skip", _Value(False, ""))
+    _refuse_override_of_several(overrides, tables)
+    return Config(
+        project_dir=project_dir,
+        modules=tuple(_module({**values, **overrides}, project_dir) for values in tables),
+        skip=cast("bool", skip.raw),
+    )
+
+
+@functools.cache
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 7) of one module's table."""
+    text = Path(__file__).with_name("config.schema.json").read_text(encoding="utf-8")
+    return cast("dict[str, Any]", json.loads(text))
+
+
+@functools.cache
+def _validator(key: str) -> Any:
+    import fastjsonschema
+
+    return fastjsonschema.compile(schema()["properties"][key])
+
+
+# The file
+
+
+def _module_tables(table: dict[str, Any], path: Path) -> list[dict[str, _Value]]:
+    if "modules" not in table:
+        return [{key: _Value(raw, f"{path}, [tool.externref]") for key, raw in table.items()}]
+    modules = table["modules"]
+    beside = sorted(set(table) - {"modules"})
+    if beside:
+        raise ConfigError(
+            f"{', '.join(beside)} beside modules, expected every key inside one of the modules",
+            where=f"{path}, [tool.externref]",
+            remedy="move it below each [[tool.externref.modules]] that it is meant for",
+        )
+    if not isinstance(modules, list) or not modules or not all(isinstance(entry, dict) for entry in modules):
+        raise ConfigError(
+            f"modules is {_shown(modules)}, expected one table or more",
+            where=f"{path}, [tool.externref]",
+            remedy="write each module as a table [[tool.externref.modules]]",
+        )
+    return [
+        {key: _Value(raw, f"{path}, [[tool.externref.modules]] number {number}") for key, raw in entry.items()}
+        for number, entry in enumerate(modules, 1)
+    ]
+
+
+# Overrides
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, _Value]:
+    """Read the variable of every key; other variables with the prefix belong to other tools."""
+    found = {}
+    for key in [*schema()["properties"], "skip"]:
+        variable = _VARIABLE_PREFIX + key.upper().replace("-", "_")
+        text = environ.get(variable)
+        if text:
+            found[key] = _parse(key, [text], f"environment variable {variable}")
+    return found
+
+
+def _from_config_settings(settings: ConfigSettings) -> dict[str, _Value]:
+    found = {}
+    for setting, given in settings.items():
+        if not setting.startswith(_SETTING_PREFIX):
+            continue
+        key = setting.removeprefix(_SETTING_PREFIX)
+        origin = f"config setting {setting}"
+        if key not in schema()["properties"] and key != "skip":
+            raise _unknown_key(key, origin)
+        texts = list(map(str, given)) if isinstance(given, list) else ["true" if given in (None, "") else str(given)]
+        found[key] = _parse(key, texts, origin)
+    return found
+
+
+def _parse(key: str, texts: Sequence[str], origin: str) -> _Value:
+    """Turn the words of an override into a value of the key's type; the schema judges it afterwards."""
+    kind = "boolean" if key == "skip" else schema()["properties"][key].get("type")
+    if kind == "array":
+        split = shlex.split if key == "cargo-args" else re.compile(r"[\s,]+").split
+        return _Value([word for text in texts for word in split(text) if word], origin)
+    if len(texts) != 1:
+        raise ConfigError(f"{key} is given {len(texts)} times, expected once", where=origin)
+    (text,) = texts
+    if kind == "boolean":
+        if text.lower() not in _TRUE | _FALSE:
+            raise ConfigError(f"{key} is {_shown(text)}, expected true or false", where=origin)
+        return _Value(text.lower() in _TRUE, origin)
+    if key == "table" and text.lower() in _FALSE:
+        return _Value(False, origin)
+    return _Value(text, origin)
+
+
+def _refuse_override_of_several(overrides: Mapping[str, _Value], tables: Sequence[object]) -> None:
+    for key in sorted(_KEYS_OF_ONE_MODULE & set(overrides)):
+        if len(tables) > 1:
+            raise ConfigError(
+                f"{key} is overridden for {len(tables)} modules at once, expected an override of at most one",
+                where=overrides[key].origin,
+                remedy="change it in pyproject.toml, in the module that is meant",
+            )
+
+
+# One module
+
+
+def _module(values: Mapping[str, _Value], project_dir: Path) -> ModuleConfig:
+    errors = [error for key, value in values.items() if (error := _judge(key, value)) is not None]
+    if "package" not in values:
+        errors.append(_missing_package(values, project_dir))
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise SeveralErrors(errors)
+
+    def get(key: str) -> Any:
+        return values[key].raw if key in values else schema()["properties"][key].get("default")
+
+    table, hook = get("table"), get("drop-hook")
+    module, _, name = (hook or "").partition("::")
+    return ModuleConfig(
+        project_dir=project_dir,
+        package=get("package"),
+        manifest_path=project_dir / get("manifest-path"),
+        name=get("name"),
+        target=get("target") if "target" in values else None,
+        profile=get("profile"),
+        features=tuple(get("features")),
+        all_features=get("all-features"),
+        no_default_features=get("no-default-features"),
+        locked=get("locked"),
+        offline=get("offline"),
+        frozen=get("frozen"),
+        cargo_args=tuple(get("cargo-args")),
+        toolchain=get("toolchain"),
+        table=None if table is False else table,
+        drop_hook=(module, name) if hook else None,
+        require_direct=get("require-direct"),
+        debug_info=get("debug-info"),
+        interface=get("interface"),
+    )
+
+
+def _judge(key: str, value: _Value) -> ExternrefBuildError | None:
+    """Return what is wrong with a key and its value, if anything."""
+    import fastjsonschema
+
+    definition = schema()["properties"].get(key)
+    if definition is None:
+        return _unknown_key(key, value.origin)
+    try:
+        _validator(key)(value.raw)
+    except fastjsonschema.JsonSchemaValueException:
+        return ConfigError(
+            f"{key} is {_shown(value.raw)}, expected {definition['description']}", where=f"{value.origin}, key {key}"
+        )
+    return _refused_argument(value) if key == "cargo-args" else None
+
+
+def _refused_argument(value: _Value) -> ConfigError | None:
+    for argument in cast("list[str]", value.raw):
+        flag = argument.partition("=")[0]
+        where = f"{value.origin}, key cargo-args"
+        if flag in _KEY_FOR_ARGUMENT:
+            key = _KEY_FOR_ARGUMENT[flag]
+            return ConfigError(
+                f"cargo-args holds {_shown(argument)}, expected the key {key} to say it",
+                where=where,
+                remedy=f"use the key {key} of [tool.externref]",
+            )
+        if flag in _ENGINE_ARGUMENTS:
+            return ConfigError(
+                f"cargo-args holds {_shown(argument)}, which the build needs for itself",
+                where=where,
+                remedy="arguments of rustc belong into rustflags of .cargo/config.toml, or RUSTFLAGS",
+            )
+    return None
+
+
+def _unknown_key(key: str, origin: str) -> ConfigError:
+    known = [*schema()["properties"], "modules"]
+    near = difflib.get_close_matches(key.replace("_", "-").lower(), known, n=1, cutoff=0.5)
+    return ConfigError(
+        f"unknown key {key}, " + (f"did you mean {near[0]}?" if near else "expected one of those below"),
+        where=f"{origin}, key {key}",
+        remedy=None if near else f"known keys: {', '.join(known)}",
+    )
+
+
+def _missing_package(values: Mapping[str, _Value], project_dir: Path) -> ConfigError:
+    where = next((value.origin for value in values.values()), f"{project_dir / 'pyproject.toml'}, [tool.externref]")
+    return ConfigError(
+        "the key package is missing, expected the name of the Python package that receives the module",
+        where=where,
+        remedy='add a line such as: package = "sample_plugin"',
+    )
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."

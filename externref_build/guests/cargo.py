@@ -1,0 +1,290 @@
+"""Build a Rust guest with cargo.
+
+1. Find the toolchain, and see that it can compile for the target.
+2. Resolve the dependencies (``cargo metadata``): the workspace's root, the package, whether it needs the guest crate.
+3. Choose the one target of the package that becomes the module.
+4. Compile it; diagnostics go to the user, cargo's messages come to us.
+5. Take the module from these messages.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from externref_build.config import ModuleConfig
+from externref_build.errors import ArtifactError, ConfigError, GuestBuildError
+from externref_build.guests.cargo_config import CargoConfig, config_arguments, read_cargo_config
+from externref_build.guests.remap import add_rustc_flags, dependency_flags, workspace_flags
+from externref_build.guests.run import run
+from externref_build.guests.sdk import SDK_CRATE, provide_sdk, sdk_patch_arguments, sdk_version
+from externref_build.guests.toolchain import Toolchain, choose_target, find_toolchain, require_target
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True, slots=True)
+class GuestModule:
+    """The module that cargo made, as the linker left it."""
+
+    path: Path
+    name: str
+    """The name of the crate's target, which is the default name of the output."""
+    target: str
+    """The Rust target it was compiled for."""
+    fresh: bool
+    """Whether it was there from an earlier build."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The target of a package that becomes the module."""
+
+    package_id: str
+    name: str
+    flags: tuple[str, ...]
+    """How ``cargo rustc`` selects it."""
+
+
+def build_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestModule:
+    """Compile the guest of a module and return what cargo made.
+
+    Raises ToolchainError if something is missing, GuestBuildError if cargo fails, ArtifactError if there is not exactly one
+    module to take.
+    """
+    folder = _guest_folder(module)
+    toolchain = find_toolchain(folder, environ=environ, name=module.toolchain)
+    config = read_cargo_config(folder, environ, module.cargo_args)
+    target = choose_target(module.target, config)
+    cfg = _target_cfg(toolchain, config, target, module, environ)
+    metadata, patch = _resolve(toolchain, module, target, environ)
+    choice = _choose(metadata, module.manifest_path, target)
+    root = Path(metadata["workspace_root"])
+    flags = dependency_flags(toolchain, metadata["packages"], root, environ)
+    flag_arguments, flag_environ = add_rustc_flags(flags, config, target, cfg, environ)
+    argv = (
+        *toolchain.cargo,
+        "rustc",
+        *("--manifest-path", str(module.manifest_path), *choice.flags),
+        *("--target", target, "--profile", module.profile, "--message-format=json-render-diagnostics"),
+        *_feature_arguments(module),
+        *_lock_arguments(module),
+        *patch,
+        *flag_arguments,
+        *module.cargo_args,
+        "--",
+        *workspace_flags(root),
+    )
+    done = run(argv, cwd=folder, environ=flag_environ, live="stderr")
+    if done.status != 0:
+        raise GuestBuildError(
+            f"cargo could not build the guest {choice.name} for {target} (exit status {done.status})",
+            where=str(module.manifest_path),
+            remedy="the diagnostics above say why",
+        )
+    return _artifact(_messages(done.stdout), choice, target, module.manifest_path)
+
+
+def cargo_passthrough(
+    arguments: Sequence[str], *, folder: Path, environ: Mapping[str, str], toolchain: str | None = None
+) -> int:
+    """Run any cargo command in a folder, with the guest crate supplied, and return cargo's exit status.
+
+    The folder is that of the guest's Cargo.toml, or below it. Raises CargoNotFoundError if there is no cargo.
+    """
+    cargo = find_toolchain(folder, environ=environ, name=toolchain).cargo
+    located = run(
+        (*cargo, "locate-project", "--workspace", "--message-format", "plain"), cwd=folder, environ=environ
+    )
+    patch = sdk_patch_arguments(provide_sdk(Path(located.stdout.strip()).parent)) if located.status == 0 else ()
+    command = arguments[:1]
+    return run((*cargo, *command, *patch, *arguments[1:]), cwd=folder, environ=environ, live="all").status
+
+
+def _guest_folder(module: ModuleConfig) -> Path:
+    if module.manifest_path.is_file():
+        return module.manifest_path.parent
+    raise ConfigError(
+        f"manifest-path names {module.manifest_path.relative_to(module.project_dir)}, which is not there, "
+        "expected the guest's Cargo.toml",
+        where=str(module.manifest_path),
+        remedy="set manifest-path in [tool.externref] to the guest's Cargo.toml",
+    )
+
+
+def _target_cfg(
+    toolchain: Toolchain, config: CargoConfig, target: str, module: ModuleConfig, environ: Mapping[str, str]
+) -> frozenset[str]:
+    if config.builds_std() or any("build-std" in argument for argument in module.cargo_args):
+        return frozenset()
+    return require_target(toolchain, target, module.manifest_path.parent, environ=environ)
+
+
+# Resolving
+
+
+def _resolve(
+    toolchain: Toolchain, module: ModuleConfig, target: str, environ: Mapping[str, str]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return cargo's metadata, and the arguments that supply the guest crate if it is needed.
+
+    A patch that nothing uses would make cargo warn, and write itself into the lock file.
+    """
+    members = _metadata(toolchain, module, environ, ("--no-deps",))
+    root = Path(members["workspace_root"])
+    locked_version = _locked_sdk(root / "Cargo.lock")
+    arguments = ("--filter-platform", target, *_feature_arguments(module), *_lock_arguments(module))
+    if not _asks_for_sdk(members) and locked_version is None:
+        metadata = _metadata(toolchain, module, environ, arguments)
+        if not any(package["name"] == SDK_CRATE and package["source"] for package in metadata["packages"]):
+            return metadata, ()
+    _check_lock(module, root / "Cargo.lock", locked_version)
+    patch = sdk_patch_arguments(provide_sdk(root))
+    return _metadata(toolchain, module, environ, (*arguments, *patch)), patch
+
+
+def _metadata(
+    toolchain: Toolchain, module: ModuleConfig, environ: Mapping[str, str], arguments: Sequence[str]
+) -> dict[str, Any]:
+    argv = (
+        *toolchain.cargo,
+        *("metadata", "--format-version", "1", "--manifest-path", str(module.manifest_path)),
+        *config_arguments(module.cargo_args),
+        *arguments,
+    )
+    done = run(argv, cwd=module.manifest_path.parent, environ=environ, live="stderr")
+    if done.status != 0:
+        raise GuestBuildError(
+            f"cargo could not resolve the guest's packages (exit status {done.status})",
+            where=str(module.manifest_path),
+            remedy="cargo's message above says why",
+        )
+    return cast("dict[str, Any]", json.loads(done.stdout))
+
+
+def _asks_for_sdk(members: Mapping[str, Any]) -> bool:
+    dependencies = [entry for package in members["packages"] for entry in package["dependencies"]]
+    return any(entry["name"] == SDK_CRATE and entry["source"] for entry in dependencies)
+
+
+def _locked_sdk(lock: Path) -> str | None:
+    """Return the version of the guest crate that a lock file records."""
+    try:
+        packages = tomllib.loads(lock.read_text(encoding="utf-8")).get("package", [])
+    except (OSError, ValueError):
+        return None
+    return next((package["version"] for package in packages if package.get("name") == SDK_CRATE), None)
+
+
+def _check_lock(module: ModuleConfig, lock: Path, locked_version: str | None) -> None:
+    """Say it better than cargo, which cannot know that the crate comes from this package."""
+    if not (module.locked or module.frozen) or locked_version == sdk_version():
+        return
+    found = f"records {SDK_CRATE} {locked_version}" if locked_version else f"does not record {SDK_CRATE}"
+    raise GuestBuildError(
+        f"the lock file {found}, and {'locked' if module.locked else 'frozen'} forbids to change it, expected "
+        f"{SDK_CRATE} {sdk_version()}, which this externref-build supplies",
+        where=str(lock),
+        remedy=f"update the lock file with `externref-build cargo update {SDK_CRATE}` in {module.manifest_path.parent},\n"
+        "or require in pyproject.toml the externref-build with which it was written",
+    )
+
+
+# Choosing
+
+
+def _choose(metadata: Mapping[str, Any], manifest_path: Path, target: str) -> _Choice:
+    packages = {package["id"]: package for package in metadata["packages"]}
+    root = next((p for p in packages.values() if Path(p["manifest_path"]).samefile(manifest_path)), None)
+    if root is None:
+        raise _no_package(metadata, [packages[member] for member in metadata["workspace_members"]], manifest_path)
+    libraries = [entry for entry in root["targets"] if _is_cdylib(entry)]
+    if libraries:
+        return _Choice(root["id"], libraries[0]["name"].replace("-", "_"), ("--lib",))
+    commands = [entry["name"] for entry in root["targets"] if entry["kind"] == ["bin"] and "wasi" in target]
+    default = root.get("default_run")
+    if default in commands or len(commands) == 1:
+        name = default if default in commands else commands[0]
+        return _Choice(root["id"], name, ("--bin", name))
+    if commands:
+        raise ArtifactError(
+            f"the package {root['name']} has {len(commands)} binaries ({', '.join(sorted(commands))}), expected one",
+            where=str(manifest_path),
+            remedy=f'choose one, in [package] of Cargo.toml: default-run = "{commands[0]}"',
+        )
+    raise ArtifactError(
+        f"the package {root['name']} makes no WebAssembly module: it has no library of crate type cdylib",
+        where=str(manifest_path),
+        remedy='add to its Cargo.toml:\n[lib]\ncrate-type = ["cdylib"]',
+    )
+
+
+def _is_cdylib(entry: Mapping[str, Any]) -> bool:
+    return "cdylib" in entry["crate_types"] and "example" not in entry["kind"]
+
+
+def _no_package(
+    metadata: Mapping[str, Any], members: Sequence[Mapping[str, Any]], manifest_path: Path
+) -> ArtifactError:
+    root = Path(metadata["workspace_root"])
+    modules = [member for member in members if any(map(_is_cdylib, member["targets"]))]
+    paths = [Path(member["manifest_path"]).relative_to(root).as_posix() for member in modules or members]
+    names = ", ".join(sorted(member["name"] for member in modules)) or "none"
+    return ArtifactError(
+        f"this Cargo.toml is a workspace of {len(members)} packages, of which {len(modules)} make a cdylib ({names}), "
+        "expected one package",
+        where=str(manifest_path),
+        remedy="set manifest-path in [tool.externref] to that of one package:\n"
+        + "\n".join(f"{manifest_path.parent.name}/{path}" for path in sorted(paths)),
+    )
+
+
+# The artifact
+
+
+def _messages(stdout: str) -> Iterator[dict[str, Any]]:
+    for line in stdout.splitlines():
+        if line.startswith("{"):
+            yield json.loads(line)
+
+
+def _artifact(messages: Iterator[dict[str, Any]], choice: _Choice, target: str, manifest_path: Path) -> GuestModule:
+    """Take the module from the messages about the chosen package; its dependencies may be cdylibs as well."""
+    found = [
+        GuestModule(Path(name), choice.name, target, message["fresh"])
+        for message in messages
+        if message["reason"] == "compiler-artifact" and message["package_id"] == choice.package_id
+        for name in message["filenames"]
+        if name.endswith(".wasm") and Path(name).stem == choice.name
+    ]
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(str(guest.path) for guest in found) or "none"
+    raise ArtifactError(
+        f"cargo left {len(found)} modules of the guest {choice.name} ({listed}), expected one",
+        where=str(manifest_path),
+        remedy=f"see that nothing else than a module for {target} is made, such as by crate types or a linker of one's own",
+    )
+
+
+# Arguments
+
+
+def _feature_arguments(module: ModuleConfig) -> tuple[str, ...]:
+    return (
+        *(("--features", ",".join(module.features)) if module.features else ()),
+        *(("--all-features",) if module.all_features else ()),
+        *(("--no-default-features",) if module.no_default_features else ()),
+    )
+
+
+def _lock_arguments(module: ModuleConfig) -> tuple[str, ...]:
+    given = {"--locked": module.locked, "--offline": module.offline, "--frozen": module.frozen}
+    return tuple(flag for flag, wanted in given.items() if wanted)

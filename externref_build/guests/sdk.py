@@ -1,0 +1,102 @@
+"""Supply the guest crate that fits this version of the processor, as a patch of the registry on cargo's command line.
+
+The patch points at a copy inside the guest's workspace. Isolated builds install this package into folders with random names;
+a path like that would change the module's bytes and make cargo compile everything anew, whereas cargo hashes and
+prints paths inside the workspace relative to its root. The copy's name holds a digest of its content, so that it is
+never changed once it is in place, and builds that run at once cannot disturb one another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from externref_build.errors import OutputError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+SDK_CRATE = "externref-guest"
+_SDK_SOURCES = Path(__file__).resolve().parent.parent / "sdk" / "rust"
+WORKSPACE_FOLDER = ".externref-build"
+
+
+def sdk_path() -> Path:
+    """Return the folder of the guest crate that ships with this package."""
+    return _SDK_SOURCES
+
+
+def sdk_version() -> str:
+    """Return the version of the guest crate that ships with this package."""
+    with (_SDK_SOURCES / "Cargo.toml").open("rb") as file:
+        return str(tomllib.load(file)["package"]["version"])
+
+
+def provide_sdk(workspace_root: Path) -> Path:
+    """See that the workspace holds an exact copy of the guest crate, and return the copy's folder.
+
+    Raises OutputError if it cannot be written.
+    """
+    files = _sdk_files()
+    parent = workspace_root / WORKSPACE_FOLDER
+    copy = parent / f"{SDK_CRATE}-{sdk_version()}-{_digest(files)}"
+    try:
+        if not _holds(copy, files):
+            parent.mkdir(exist_ok=True)
+            (parent / ".gitignore").write_text("*\n", encoding="utf-8")
+            _put_in_place(copy, files)
+    except OSError as error:
+        raise OutputError(
+            f"the guest crate {SDK_CRATE} cannot be copied into the workspace: {error.strerror}",
+            where=str(parent),
+            remedy="make the folder writable, or build from a copy of the project",
+        ) from error
+    return copy
+
+
+def sdk_patch_arguments(sdk: Path) -> tuple[str, ...]:
+    """Return the arguments with which any cargo command takes the guest crate from a folder."""
+    return ("--config", f"patch.crates-io.{SDK_CRATE}.path={json.dumps(str(sdk), ensure_ascii=False)}")
+
+
+def _sdk_files() -> dict[str, bytes]:
+    folders = ("", "macro/")
+    paths = [_SDK_SOURCES / folder / "Cargo.toml" for folder in folders]
+    paths += [path for folder in folders for path in (_SDK_SOURCES / folder / "src").rglob("*.rs")]
+    return {path.relative_to(_SDK_SOURCES).as_posix(): path.read_bytes() for path in sorted(paths)}
+
+
+def _digest(files: Mapping[str, bytes]) -> str:
+    state = hashlib.sha256()
+    for name, content in files.items():
+        state.update(f"{name}\0{len(content)}\0".encode() + content)
+    return state.hexdigest()[:12]
+
+
+def _holds(copy: Path, files: Mapping[str, bytes]) -> bool:
+    present = {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()}
+    return present == set(files) and all((copy / name).read_bytes() == content for name, content in files.items())
+
+
+def _put_in_place(copy: Path, files: Mapping[str, bytes]) -> None:
+    """Write a whole copy beside its place and rename it; whoever comes second finds the same bytes."""
+    with tempfile.TemporaryDirectory(prefix="copy-", dir=copy.parent) as temporary:
+        whole = Path(temporary, "whole")
+        for name, content in files.items():
+            path = whole / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        if copy.exists():
+            os.replace(copy, Path(temporary, "damaged"))
+        try:
+            os.replace(whole, copy)
+        except OSError:
+            if not _holds(copy, files):
+                raise
