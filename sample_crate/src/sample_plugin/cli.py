@@ -42,7 +42,9 @@ def _parser() -> argparse.ArgumentParser:
         help="print the notes that answer a query",
         description="Print the note that answers the query best, and the titles of the next best.",
     )
-    search.add_argument("database", type=Path, metavar="DATABASE", help="SQLite file with a table notes(id, title, body)")
+    search.add_argument(
+        "database", type=Path, metavar="DATABASE", help="SQLite file with a table notes(id, title, body)"
+    )
     search.add_argument("query", nargs="+", metavar="QUERY", help="words to look for; slips of the typist are forgiven")
     search.add_argument("--limit", type=_count, default=5, metavar="N", help="how many more titles (default: 5)")
     search.set_defaults(run=_search)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sqlite3
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,11 @@ from wasmtime import Engine, Module, WasmtimeError
 from sample_plugin.database import Database, Hits, Note, Row, create_database, sample_notes
 from sample_plugin.host import Call, NotAReferenceError, Plugin
 
+DIARY = [
+    Note("Monday", "Nobody but me may read about the sourdough starter that I dropped."),
+    Note("Tuesday", "Told them that the cat did it."),
+]
+
 FORGER = """
 (module
   (import "notes" "all" (func $all (param externref) (result externref)))
@@ -24,177 +29,199 @@ FORGER = """
 """
 """A plugin that makes up a number and passes it as the database."""
 
-DIARY = [
-    Note("Monday", "Nobody but me may read about the sourdough starter that I dropped."),
-    Note("Tuesday", "Told them that the cat did it."),
-]
-
 
 @dataclass
-class Demo:
-    """The state of one run: where lines go, what was checked, and what the plugin did so far."""
+class Events:
+    """What the plugin did in one step of the demo, as the host saw it."""
 
-    write: Callable[[str], object]
-    checks: list[bool] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     previews: list[Row | None] = field(default_factory=list)
     released: list[object] = field(default_factory=list)
 
-    def step(self, title: str) -> None:
-        """Begin a step: print its title and forget the events of the one before."""
-        self.write(f"\n{title}")
-        for events in (self.calls, self.previews, self.released):
-            events.clear()
-
-    def tell(self, line: str) -> None:
-        """Print a line that explains."""
-        self.write(f"        {line}")
-
-    def check(self, claim: str, holds: bool) -> None:
-        """Print a claim and whether it holds, and count it."""
-        self.checks.append(holds)
-        self.write(f"  {'ok  ' if holds else 'FAIL'}  {claim}")
-
-    def results(self, name: str) -> list[object]:
-        """Return what the host's function ``name`` answered in this step, call by call."""
+    def answers(self, name: str) -> list[object]:
+        """Return what the host's function ``name`` answered, call by call."""
         return [call.result for call in self.calls if call.name == name]
 
     def rows(self) -> list[Row]:
-        """Return the rows that the host handed to the plugin in this step."""
-        return [row for row in self.results("next") if isinstance(row, Row)]
+        """Return the rows that the host handed out."""
+        return [row for row in self.answers("next") if isinstance(row, Row)]
+
+    def clear(self) -> None:
+        """Forget them all."""
+        for events in (self.calls, self.previews, self.released):
+            events.clear()
+
+
+class Demo:
+    """One run on a database, with a plugin that reports what it does."""
+
+    def __init__(self, database: Database, unshared: Database, write: Callable[[str], object]) -> None:
+        self._database = database
+        self._unshared = unshared
+        self._write = write
+        self._events = Events()
+        self._plugin = Plugin(
+            on_call=self._events.calls.append,
+            on_preview=self._events.previews.append,
+            on_release=self._events.released.append,
+        )
+        self.checks: list[bool] = []
+
+    def run(self) -> None:
+        """Go through all steps."""
+        for number, (title, step) in enumerate(
+            (
+                ("The plugin is loaded, and holds nothing yet", self._interface),
+                ("The host hands it a database; it hands back a row", self._search),
+                ("Null is None, both ways", self._nulls),
+                ("The ranking forgives slips of the typist", self._slips),
+                ("Host and plugin move the same cursor", self._shared_cursor),
+                ("Two rows go in, the better one comes out", self._owned_rows),
+                ("Released means gone", self._memory),
+                ("It reaches nothing that it was not handed", self._nothing_else),
+            ),
+            start=1,
+        ):
+            self._events.clear()
+            self._write(f"\n{number}. {title}")
+            step()
+
+    def _interface(self) -> None:
+        imports = self._plugin.module.imports
+        self._tell(f"imports {', '.join(f'{entry.module}.{entry.name}' for entry in imports)}")
+        self._check(
+            "it imports functions of the notes and nothing else, no WASI", {i.module for i in imports} == {"notes"}
+        )
+        self._check("it holds no reference", self._plugin.held() == [])
+
+    def _search(self) -> None:
+        hits = Hits()
+        best = self._plugin.search(self._database, "sourdough starter", hits=hits, limit=2)
+        self._tell_row("best", best)
+        for row, score in hits.found:
+            self._tell_row(f"{score:.0%}", row)
+        events = self._events
+        handed_out = events.rows()
+        given = [best, *(hit.row for hit in hits.found)]
+        kept = [row for row in handed_out if not _among(row, given)]
+        released = [thing for thing in events.released if isinstance(thing, Row)]
+        asked = [call.arguments[0] for call in events.calls if call.name == "containing"]
+        self._check("it asked the very database that it was handed", asked == [self._database] * 2)
+        self._check("the result is a row object that the host made, not a copy", _among(best, handed_out))
+        self._check(f"SQLite knows it as {self._title(best)!r}", best is not None and self._title(best) == best.title)
+        self._check(
+            "the host's list got two more of them", len(given) == 3 and all(_among(row, handed_out) for row in given)
+        )
+        self._check(
+            f"the other {len(kept)} of {len(handed_out)} rows were released, each once",
+            sorted(map(id, released)) == sorted(map(id, kept)) and len(kept) > 0,
+        )
+        self._check("what it handed back was not", not any(_among(row, released) for row in given))
+        self._check(
+            "the database was lent: the plugin let go of it when the call ended",
+            _among(self._database, events.released),
+        )
+
+    def _nulls(self) -> None:
+        best = self._plugin.search(self._database, "xylophone")
+        self._check("a search without result returns None", best is None)
+        self._check("to the plugin, None from the host was null", self._events.answers("containing") == [None])
+        self._check("its null argument reached the host as None", self._events.previews == [None])
+        self._check("better(None, None) is None", self._plugin.better(None, None, "bread") is None)
+        row = self._database.all().next()
+        self._check("better(None, row) is row", row is not None and self._plugin.better(None, row, "bread") is row)
+
+    def _slips(self) -> None:
+        best = self._plugin.search(self._database, "sordough startre")
+        self._tell_row("best", best)
+        self._check("no note has the words as they were typed", self._events.answers("containing") == [None, None])
+        self._check("the nearest note was found", best is not None and best.title.startswith("Sourdough starter"))
+        self._check("the host was shown that same row before", self._events.previews == [None, best])
+
+    def _shared_cursor(self) -> None:
+        cursor = self._database.all()
+        found = self._plugin.next_match(cursor, "bread knife")
+        following = cursor.next()
+        self._tell_row("match", found)
+        self._tell_row("then", following)
+        self._check("the plugin stopped at the match", found is not None and found.title == "Gift ideas")
+        self._check("the host goes on behind it", following is not None and following.title == "Meter readings")
+
+    def _owned_rows(self) -> None:
+        rows = self._database.all()
+        left, right = rows.next(), rows.next()
+        winner = self._plugin.better(left, right, "country loaf")
+        self._tell_row("winner", winner)
+        self._check("the winner is the object that went in", winner is right)
+        self._check("the other one was released", self._events.released == [left])
+
+    def _memory(self) -> None:
+        best = self._plugin.search(self._database, "bicycle", limit=0)
+        rows = [weakref.ref(row) for row in self._events.rows()]
+        self._events.clear()
+        self._check("after the call the plugin's table is empty", self._plugin.held() == [])
+        self._plugin.collect()
+        gc.collect()
+        alive = [row for row in (reference() for reference in rows) if row is not None]
+        self._check(f"of {len(rows)} rows only the host's own is in memory", alive == [best] and len(rows) > 1)
+
+    def _nothing_else(self) -> None:
+        self._check("the diary, open in the same process, was never read", self._unshared.statements == [])
+        number, row = cast(Database, 1), cast(Database, self._database.all().next())
+        self._check("a number is no database: the host gets the number, and refuses", self._refused(number))
+        self._check("nor is a row one: the host gets the row, and refuses", self._refused(row))
+        self._check("after that the plugin still works", self._plugin.search(self._database, "bees") is not None)
+        reason = _rejection(FORGER)
+        self._check(
+            "a plugin that passes a made-up number is not even loaded", "expected externref, found i32" in reason
+        )
+        self._tell(reason)
+
+    def _refused(self, database: Database) -> bool:
+        try:
+            self._plugin.search(database, "bread")
+        except NotAReferenceError as error:
+            self._tell(str(error))
+            return True
+        return False
+
+    def _title(self, row: Row | None) -> str | None:
+        with closing(sqlite3.connect(self._database.path)) as connection:
+            found = connection.execute("SELECT title FROM notes WHERE id = ?", [row.id if row else None]).fetchone()
+        return str(found[0]) if found else None
+
+    def _check(self, claim: str, holds: bool) -> None:
+        self.checks.append(holds)
+        self._write(f"   {'ok  ' if holds else 'FAIL'}  {claim}")
+
+    def _tell(self, line: str) -> None:
+        self._write(f"         {line}")
+
+    def _tell_row(self, label: str, row: Row | None) -> None:
+        self._tell(f"{label}: {row.title if row else 'nothing'}")
 
 
 def run_demo(folder: Path, write: Callable[[str], object]) -> bool:
-    """Run all steps on new databases in ``folder``; return whether every check passed."""
-    demo = Demo(write)
+    """Go through the demo with new databases in ``folder``; return whether every check passed."""
     notes, diary = folder / "notes.db", folder / "diary.db"
-    count = create_database(notes, sample_notes())
-    create_database(diary, DIARY)
-    plugin = Plugin(on_call=demo.calls.append, on_preview=demo.previews.append, on_release=demo.released.append)
+    write(f"{notes}: {create_database(notes, sample_notes())} notes, for the plugin")
+    write(f"{diary}: {create_database(diary, DIARY)} notes, not for the plugin")
     with Database(notes) as database, Database(diary) as unshared:
-        demo.step("Load the plugin")
-        demo.tell(f"{count} notes in {notes}, a private diary in {diary}")
-        _show_interface(demo, plugin)
-        _search(demo, plugin, database)
-        _nulls(demo, plugin, database)
-        _slip_of_the_typist(demo, plugin, database)
-        _shared_cursor(demo, plugin, database)
-        _owned_rows(demo, plugin, database)
-        _release(demo, plugin, database)
-        _nothing_else(demo, plugin, database, unshared)
+        demo = Demo(database, unshared, write)
+        demo.run()
     write(f"\ndemo: {sum(demo.checks)} of {len(demo.checks)} checks passed")
     return all(demo.checks)
 
 
-def _show_interface(demo: Demo, plugin: Plugin) -> None:
-    imports = plugin.module.imports
-    for entry in imports:
-        demo.tell(f"imports {entry.module}.{entry.name}")
-    demo.check("the plugin imports functions of the notes and nothing else: no WASI", {i.module for i in imports} == {"notes"})
-    demo.check("it holds no reference before it is handed one", plugin.held() == [])
+def _among(thing: object, things: Iterable[object]) -> bool:
+    return any(thing is other for other in things)
 
 
-def _search(demo: Demo, plugin: Plugin, database: Database) -> None:
-    demo.step("Search: the database goes in by reference, a row comes back by reference")
-    hits = Hits()
-    best = plugin.search(database, "sourdough starter", hits=hits, limit=2)
-    _tell_found(demo, "best", best)
-    for row, score in hits.found:
-        _tell_found(demo, f"{score:4.0%}", row)
-    asked = [call.arguments[0] for call in demo.calls if call.name == "containing"]
-    demo.check("each question came with the very database that was handed in", bool(asked) and all(it is database for it in asked))
-    demo.check("the result is one of the row objects that the host created, not a copy", any(best is row for row in demo.rows()))
-    with closing(sqlite3.connect(database.path)) as connection:
-        (title,) = connection.execute("SELECT title FROM notes WHERE title LIKE 'Sourdough starter%'").fetchone()
-    demo.check(f"SQLite agrees on its title: {title!r}", best is not None and best.title == title)
-    demo.check("so are both runners-up in the host's list", all(any(hit.row is row for row in demo.rows()) for hit in hits.found) and len(hits.found) == 2)
-    given = {id(best)} | {id(hit.row) for hit in hits.found}
-    kept = [row for row in demo.rows() if id(row) not in given]
-    demo.check(
-        f"the other rows ({len(kept)} of {len(demo.rows())}) were released, once each, through the drop hook",
-        sorted(map(id, demo.released)) == sorted(map(id, kept)) and len(kept) > 0,
-    )
-    demo.check("what the plugin handed back was not", not any(id(it) in given for it in demo.released))
-
-
-def _nulls(demo: Demo, plugin: Plugin, database: Database) -> None:
-    demo.step("Null is None, both ways")
-    best = plugin.search(database, "xylophone")
-    demo.check("the plugin returns null for a search without result: None", best is None)
-    demo.check("the host returned None where no note contains the word: null", demo.results("containing") == [None])
-    demo.check("a preview of nothing is None as well", demo.previews == [None])
-    demo.check("null as an argument: better(None, None) is None", plugin.better(None, None, "bread") is None)
-    row = database.all().next()
-    demo.check("better(None, row) is row", row is not None and plugin.better(None, row, "bread") is row)
-
-
-def _slip_of_the_typist(demo: Demo, plugin: Plugin, database: Database) -> None:
-    demo.step("Rank in Rust: a slip of the typist")
-    best = plugin.search(database, "sordough startre")
-    _tell_found(demo, "best", best)
-    demo.check("no note contains the words as they were typed", set(demo.results("containing")) == {None})
-    demo.check("the plugin read all notes and found the nearest", best is not None and best.title.startswith("Sourdough starter"))
-    demo.check("the host was shown that same row first", demo.previews[-1:] == [best])
-
-
-def _shared_cursor(demo: Demo, plugin: Plugin, database: Database) -> None:
-    demo.step("A mutable reference: host and plugin share one cursor")
-    with_bread = database.containing("bread")
-    found = plugin.next_match(with_bread, "knife") if with_bread else None
-    _tell_found(demo, "match", found)
-    demo.check("the plugin moved the host's cursor to the match", found is not None and found.title == "Gift ideas")
-    following = with_bread.next() if with_bread else None
-    demo.check("the host goes on where the plugin stopped", following is not None and following.title == "Café in the old brewery")
-    demo.check("the cursor was only lent: it was not released", with_bread not in demo.released)
-
-
-def _owned_rows(demo: Demo, plugin: Plugin, database: Database) -> None:
-    demo.step("Owned references: two rows go in, the better one comes out")
-    rows = database.all()
-    left, right = rows.next(), rows.next()
-    winner = plugin.better(left, right, "country loaf")
-    _tell_found(demo, "winner", winner)
-    demo.check("the winner is the object that went in", winner is right)
-    demo.check("the loser was given up to the drop hook", demo.released == [left])
-
-
-def _release(demo: Demo, plugin: Plugin, database: Database) -> None:
-    demo.step("Released means released")
-    best = plugin.search(database, "bicycle", limit=0)
-    rows = [weakref.ref(row) for row in demo.rows()]
-    for events in (demo.calls, demo.previews, demo.released):
-        events.clear()
-    demo.check("after the call the plugin's table holds nothing", plugin.held() == [])
-    plugin.collect()
-    gc.collect()
-    alive = [row for row in (reference() for reference in rows) if row is not None]
-    demo.check(f"of {len(rows)} rows only the one that the host keeps is still in memory", alive == [best] and len(rows) > 1)
-
-
-def _nothing_else(demo: Demo, plugin: Plugin, database: Database, unshared: Database) -> None:
-    demo.step("Nothing that it was not handed")
-    demo.check("the diary, open in the same process, was never read", unshared.statements == [])
-    demo.check("an integer is no reference: the host is brought the number itself, and refuses", _refused(plugin, cast(Database, 1)))
-    row = database.all().next()
-    demo.check("a row is no database, even to a plugin that takes it for one", _refused(plugin, cast(Database, row)))
-    demo.check("after a refused call the plugin still works", plugin.search(database, "bees") is not None)
+def _rejection(module: str) -> str:
+    """Return the engine's reason not to load a module, or nothing if it loads."""
     try:
-        Module(Engine(), FORGER)
+        Module(Engine(), module)
     except WasmtimeError as error:
-        reason = next((line.strip() for line in str(error).splitlines() if "mismatch" in line), "")
-        demo.check("a plugin that passes a made-up number does not even load", "expected externref, found i32" in reason)
-        demo.tell(reason)
-    else:
-        demo.check("a plugin that passes a made-up number does not even load", False)
-
-
-def _refused(plugin: Plugin, database: Database) -> bool:
-    try:
-        plugin.search(database, "bread")
-    except NotAReferenceError:
-        return True
-    return False
-
-
-def _tell_found(demo: Demo, label: str, row: Row | None) -> None:
-    demo.tell(f"{label:>6}: {row.title if row else 'nothing'}")
+        lines = str(error).splitlines()
+        return next((line.strip() for line in lines if "mismatch" in line), lines[0])
+    return ""

@@ -7,12 +7,12 @@ texts cross as a pointer and a length in the plugin's memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, TypeVar
 
-from wasmtime import Engine, Func, FuncType, Instance, Linker, Memory, Module, Store, Table, Val, ValType
+from wasmtime import Engine, Func, FuncType, Linker, Memory, Module, Store, Table, Val, ValType
 
 from sample_plugin.database import Cursor, Database, Hit, Hits, Row
 

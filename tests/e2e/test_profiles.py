@@ -1,0 +1,128 @@
+"""Guests of the SDK and of the published crate, in every profile, for both targets: processed, they do the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from guest_host import DROP_HOOK, Api, Host
+from scenario import BROAD, SHARED, broad_calls, shared_calls
+from wasmtime import Engine, FuncType, Module
+
+from externref_build import Processor, process
+
+if TYPE_CHECKING:
+    from conftest import CompileGuest
+
+GUESTS = Path(__file__).resolve().parent.parent / "guests"
+TARGETS = ("wasm32-unknown-unknown", "wasm32-wasip1")
+PROFILES = ("dev", "release", "size")
+"""Not optimised with ``debug = 2``, the customary release, and ``opt-level = "z"`` with fat LTO."""
+
+SCENARIOS: dict[str, tuple[Api, Callable[[Host], None]]] = {
+    "broad": (BROAD, broad_calls),
+    "peer03": (SHARED, shared_calls),
+    "peer02": (SHARED, shared_calls),
+    "peer01": (SHARED, shared_calls),
+}
+
+ALWAYS = {
+    *product(["broad"], PROFILES, TARGETS),
+    ("peer03", "dev", "wasm32-unknown-unknown"),
+    ("peer03", "release", "wasm32-unknown-unknown"),
+    ("peer03", "size", "wasm32-wasip1"),
+    ("peer02", "dev", "wasm32-wasip1"),
+    ("peer02", "size", "wasm32-unknown-unknown"),
+    ("peer01", "release", "wasm32-unknown-unknown"),
+}
+"""The cells that every run checks; the others have the marker ``matrix``."""
+
+CELLS = [
+    pytest.param(*cell, marks=() if cell in ALWAYS else pytest.mark.matrix, id="-".join(cell))
+    for cell in product(SCENARIOS, PROFILES, TARGETS)
+]
+
+CompileCell = Callable[[str, str, str], bytes]
+
+pytestmark = pytest.mark.once
+
+
+@pytest.fixture(scope="session")
+def compile_cell(compile_guest: CompileGuest) -> CompileCell:
+    """Function that compiles a guest of tests/guests in a profile for a target."""
+
+    def compile_(guest: str, profile: str, target: str) -> bytes:
+        files = {
+            path.relative_to(GUESTS).as_posix(): path.read_text(encoding="utf-8")
+            for folder in ("common", guest)
+            for path in _sources(GUESTS / folder)
+        }
+        where = ("--manifest-path", f"{guest}/Cargo.toml")
+        return compile_guest(files, target=target, profile=profile, arguments=where).read_bytes()
+
+    return compile_
+
+
+@pytest.fixture(scope="session")
+def first_events() -> dict[str, list[str]]:
+    """What each guest did in the cell that ran first."""
+    return {}
+
+
+@pytest.mark.parametrize(("guest", "profile", "target"), CELLS)
+def test_the_processed_guest_does_what_the_unprocessed_one_does(
+    compile_cell: CompileCell, first_events: dict[str, list[str]], guest: str, profile: str, target: str
+) -> None:
+    original = compile_cell(guest, profile, target)
+    processor = Processor(drop_hook=DROP_HOOK)
+    before = _play(guest, original, processed=False)
+    after = _play(guest, processor.process(original), processed=True)
+    assert after == before
+    assert first_events.setdefault(guest, before) == before, "the profile changed what the guest does"
+    if profile != "dev":
+        adapters = [function for function in processor.report.functions if function.lowering != "direct"]
+        assert adapters == []
+
+
+@pytest.mark.parametrize("profile", ["dev", "size"])
+def test_the_declared_functions_have_references_and_nothing_is_left_of_the_surrogates(
+    compile_cell: CompileCell, profile: str
+) -> None:
+    module = Module(Engine(), process(compile_cell("broad", profile, TARGETS[0])))
+    assert "externref" not in {entry.module for entry in module.imports}
+    found = {(entry.module, entry.name or ""): _letters(entry.type) for entry in module.imports}
+    assert found == {name: text for name, (text, _) in BROAD.imports.items()}
+    exports = {entry.name: entry.type for entry in module.exports}
+    assert {name: _letters(exports[name]) for name in BROAD.exports} == dict(BROAD.exports)
+
+
+def test_without_drop_hook_and_with_another_table_name_the_rest_is_the_same(compile_cell: CompileCell) -> None:
+    original = compile_cell("peer03", "release", TARGETS[0])
+    host = Host(process(original, table="kept by the guest"), SHARED, processed=True, table="kept by the guest")
+    shared_calls(host)
+    before = [line for line in _play("peer03", original, processed=False) if not line.startswith("  dropped")]
+    assert [*host.events, f"held at the end: {host.held()}"] == before
+
+
+def _play(guest: str, module: bytes, *, processed: bool) -> list[str]:
+    api, calls = SCENARIOS[guest]
+    host = Host(module, api, processed=processed)
+    calls(host)
+    return [*host.events, f"held at the end: {host.held()}"]
+
+
+def _sources(folder: Path) -> Iterator[Path]:
+    return (
+        path for path in sorted(folder.rglob("*")) if path.suffix in {".rs", ".toml"} and "target" not in path.parts
+    )
+
+
+def _letters(kind: object) -> str:
+    """Spell a function's type as the scenarios do."""
+    assert isinstance(kind, FuncType)
+    spelling = {"externref": "r", "i32": "i", "i64": "I", "f32": "f", "f64": "d"}
+    params, results = ("".join(spelling[str(value)] for value in values) for values in (kind.params, kind.results))
+    return f"{params}:{results}"
