@@ -66,7 +66,7 @@ def test_nothing_is_found_where_nothing_fits(plugin: Plugin, samples: Database, 
 
 
 def test_a_query_without_words_does_not_ask_the_database(plugin: Plugin, samples: Database) -> None:
-    plugin.search(samples, " – ")
+    plugin.search(samples, " ... ")
     assert samples.statements == []
 
 

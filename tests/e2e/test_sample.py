@@ -69,7 +69,7 @@ def sample_wheel(
 ) -> zipfile.ZipFile:
     """The wheel that ``pip wheel`` makes from the tree."""
     folder = copy_sample()
-    pip_wheel = [make_venv(), "-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder.parent, folder]
+    pip_wheel = [str(make_venv()), "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(folder.parent), str(folder)]
     subprocess.run(pip_wheel, check=True, env=variables)
     return zipfile.ZipFile(folder.parent / WHEEL)
 
@@ -224,7 +224,7 @@ def test_the_guest_passes_its_unit_tests_on_the_host(
 ) -> None:
     folder, python = copy_sample(), make_venv()
     subprocess.run([python, "-m", "pip", "install", "--quiet", wheel], check=True)
-    cargo_test = [python.parent / "externref-build", "cargo", "test", "--locked"]
+    cargo_test = [str(python.parent / "externref-build"), "cargo", "test", "--locked"]
     done = subprocess.run(cargo_test, cwd=folder / "guest", env=variables, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "test rank::tests::equal_notes_keep_their_order ... ok" in done.stdout
