@@ -18,7 +18,7 @@ pub use resource::{Resource, ResourceCopy};
 /// For generated code; no part of the interface.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::record::{concat, json, json_length, length, u32_le};
+    pub use crate::record::{concat, json, json_length, length, u32_le, Anchor};
     #[cfg(target_family = "wasm")]
     pub use crate::resource::passing::{FromHost, ToHost};
     #[cfg(target_family = "wasm")]

@@ -1,4 +1,33 @@
-//! Bytes of metadata records, put together by the compiler; called by generated code only.
+//! Bytes of metadata records, put together by the compiler, and what ties them to code; for generated code only.
+
+use core::cell::UnsafeCell;
+
+/// Ties records to the code that needs them.
+///
+/// Of a dependency, linkers take only object files that define a symbol in use, and a record defines none. An anchor
+/// stands beside the records, hence in the same object file, and the function that they describe holds on to it. So
+/// does each copy of that function: the optimiser may inline it into another object file, or import it there.
+#[derive(Debug)]
+pub struct Anchor(UnsafeCell<u8>);
+
+// SAFETY: the cell is only ever read; it is a cell so that the compiler does not copy its content into other places.
+unsafe impl Sync for Anchor {}
+
+impl Anchor {
+    /// An anchor, to be a static.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Self {
+        Anchor(UnsafeCell::new(0))
+    }
+
+    /// Refers to the anchor in a way that no optimiser removes: one load of a byte, which nothing waits for.
+    #[inline(always)]
+    pub fn hold(&self) {
+        // SAFETY: the pointer is valid, and nobody writes.
+        unsafe { self.0.get().read_volatile() };
+    }
+}
 
 /// The number of bytes in all parts together.
 #[must_use]

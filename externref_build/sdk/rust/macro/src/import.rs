@@ -144,12 +144,15 @@ impl Context<'_> {
             &self.arguments.krate,
         );
         let call = self.call(function, crossing);
+        let krate = &self.arguments.krate;
         let elsewhere = self.elsewhere(function, crossing);
         quote! {
             #[cfg(target_family = "wasm")]
             {
                 #declaration
                 #records
+                static ANCHOR: #krate::__private::Anchor = #krate::__private::Anchor::new();
+                ANCHOR.hold();
                 unsafe { #call }
             }
             #[cfg(not(target_family = "wasm"))]
