@@ -145,7 +145,7 @@ def test_the_wheel_from_the_sdist_equals_the_wheel_from_the_tree(
 def test_the_demo_passes_all_its_checks(installed: Environment) -> None:
     *lines, last = installed.run("sample-plugin", "demo").stdout.splitlines()
     passed = sum(line.strip().startswith("ok ") for line in lines)
-    assert passed >= 30
+    assert passed >= 25
     assert last == f"demo: {passed} of {passed} checks passed"
 
 

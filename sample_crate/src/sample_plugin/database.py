@@ -29,7 +29,7 @@ class Row:
 
     id: int
     title: str
-    body: str
+    body: str = field(repr=False)
 
 
 class Cursor:

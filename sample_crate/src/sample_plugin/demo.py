@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from wasmtime import Engine, Module, WasmtimeError
+from wasmtime import Engine, FuncType, Module, WasmtimeError
 
 from sample_plugin.database import Database, Hits, Note, Row, create_database, sample_notes
 from sample_plugin.host import Call, NotAReferenceError, Plugin
@@ -92,6 +92,11 @@ class Demo:
         self._check(
             "it imports functions of the notes and nothing else, no WASI", {i.module for i in imports} == {"notes"}
         )
+        search = next(entry.type for entry in self._plugin.module.exports if entry.name == "search")
+        assert isinstance(search, FuncType)
+        params, results = ([str(value) for value in values] for values in (search.params, search.results))
+        self._tell(f"exports search: {', '.join(params)} -> {', '.join(results)}")
+        self._check("databases, lists and rows are externrefs", params[::3] + results == 3 * ["externref"])
         self._check("it holds no reference", self._plugin.held() == [])
 
     def _search(self) -> None:
