@@ -1,8 +1,8 @@
 """``[tool.externref]`` of a project's pyproject.toml, as frozen values.
 
-A value comes from the first of these that has it: the config-settings of the front end (``-C externref.profile=dev``), the
-environment (``EXTERNREF_PROFILE=dev``), the file, the default. The JSON Schema that ships with the package is the one list
-of keys: their types, their defaults, and the words in which an error says what was expected.
+A value comes from the first of these that has it: the config-settings of the front end (``-C externref.profile=dev``),
+the environment (``EXTERNREF_PROFILE=dev``), the file, the default. The JSON Schema that ships with the package is the
+one list of keys: their types, their defaults, and the words in which an error says what was expected.
 """
 
 from __future__ import annotations
@@ -106,22 +106,24 @@ class _Value:
     origin: str
 
 
-def read_table(project_dir: Path) -> dict[str, Any] | None:
-    """Read the raw table ``[tool.externref]``; ``None`` if there is none, or no pyproject.toml.
+def read_tool_table(project_dir: Path, tool: str) -> dict[str, Any] | None:
+    """Read the raw table ``[tool.<tool>]`` of pyproject.toml; ``None`` if there is none, or no pyproject.toml.
 
     Raises ConfigError if pyproject.toml is not TOML, or the table is something else.
     """
     path = project_dir / "pyproject.toml"
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = parse_toml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"pyproject.toml cannot be read: {error.strerror}", where=str(path)) from error
+    except ValueError as error:
         raise ConfigError(f"pyproject.toml is not valid TOML: {error}", where=str(path)) from error
-    tool = document.get("tool", {})
-    table = tool.get("externref") if isinstance(tool, dict) else None
+    tools = document.get("tool", {})
+    table = tools.get(tool) if isinstance(tools, dict) else None
     if table is not None and not isinstance(table, dict):
-        raise ConfigError(f"tool.externref is {_shown(table)}, expected a table", where=str(path))
+        raise ConfigError(f"tool.{tool} is {_shown(table)}, expected a table", where=str(path))
     return table
 
 
@@ -130,16 +132,17 @@ def load_config(
 ) -> Config:
     """Load the configuration of the project in a folder, with all overrides applied.
 
-    Raises ConfigError (several at once as SeveralErrors) that names the key, what was found, what is expected, and where.
+    Raises ConfigError (several at once as SeveralErrors) that names the key, what was found, what is expected, and
+    where.
     """
     project_dir = project_dir.absolute()
     environ = os.environ if environ is None else environ
-    table = read_table(project_dir)
+    table = read_tool_table(project_dir, "externref")
     if table is None:
         raise ConfigError(
             "there is no table [tool.externref] in pyproject.toml",
             where=str(project_dir / "pyproject.toml"),
-            remedy='add it, at least with the package that receives the module:\n[tool.externref]\npackage = "my_plugin"',
+            remedy='add it, with the package that receives the module:\n[tool.externref]\npackage = "my_plugin"',
         )
     tables = _module_tables(table, project_dir / "pyproject.toml")
     overrides = {**_from_environment(environ), **_from_config_settings(config_settings or {})}
@@ -150,6 +153,11 @@ def load_config(
         modules=tuple(_module({**values, **overrides}, project_dir) for values in tables),
         skip=cast("bool", skip.raw),
     )
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parse a TOML document. Raises ValueError."""
+    return tomllib.loads(text)
 
 
 @functools.cache

@@ -10,24 +10,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from externref_build.config import ModuleConfig
+from externref_build.config import ModuleConfig, parse_toml
 from externref_build.errors import ArtifactError, ConfigError, GuestBuildError
 from externref_build.guests.cargo_config import CargoConfig, config_arguments, read_cargo_config
 from externref_build.guests.remap import add_rustc_flags, dependency_flags, workspace_flags
 from externref_build.guests.run import run
 from externref_build.guests.sdk import SDK_CRATE, provide_sdk, sdk_patch_arguments, sdk_version
 from externref_build.guests.toolchain import Toolchain, choose_target, find_toolchain, require_target
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +50,8 @@ class _Choice:
 def build_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestModule:
     """Compile the guest of a module and return what cargo made.
 
-    Raises ToolchainError if something is missing, GuestBuildError if cargo fails, ArtifactError if there is not exactly one
-    module to take.
+    Raises ToolchainError if something is missing, GuestBuildError if cargo fails, ArtifactError if there is not exactly
+    one module to take.
     """
     folder = _guest_folder(module)
     toolchain = find_toolchain(folder, environ=environ, name=module.toolchain)
@@ -100,9 +94,7 @@ def cargo_passthrough(
     The folder is that of the guest's Cargo.toml, or below it. Raises CargoNotFoundError if there is no cargo.
     """
     cargo = find_toolchain(folder, environ=environ, name=toolchain).cargo
-    located = run(
-        (*cargo, "locate-project", "--workspace", "--message-format", "plain"), cwd=folder, environ=environ
-    )
+    located = run((*cargo, "locate-project", "--workspace", "--message-format", "plain"), cwd=folder, environ=environ)
     patch = sdk_patch_arguments(provide_sdk(Path(located.stdout.strip()).parent)) if located.status == 0 else ()
     command = arguments[:1]
     return run((*cargo, *command, *patch, *arguments[1:]), cwd=folder, environ=environ, live="all").status
@@ -177,7 +169,7 @@ def _asks_for_sdk(members: Mapping[str, Any]) -> bool:
 def _locked_sdk(lock: Path) -> str | None:
     """Return the version of the guest crate that a lock file records."""
     try:
-        packages = tomllib.loads(lock.read_text(encoding="utf-8")).get("package", [])
+        packages = parse_toml(lock.read_text(encoding="utf-8")).get("package", [])
     except (OSError, ValueError):
         return None
     return next((package["version"] for package in packages if package.get("name") == SDK_CRATE), None)
@@ -192,7 +184,7 @@ def _check_lock(module: ModuleConfig, lock: Path, locked_version: str | None) ->
         f"the lock file {found}, and {'locked' if module.locked else 'frozen'} forbids to change it, expected "
         f"{SDK_CRATE} {sdk_version()}, which this externref-build supplies",
         where=str(lock),
-        remedy=f"update the lock file with `externref-build cargo update {SDK_CRATE}` in {module.manifest_path.parent},\n"
+        remedy=f"update the lock file, in {module.manifest_path.parent}:\nexternref-build cargo update {SDK_CRATE}\n"
         "or require in pyproject.toml the externref-build with which it was written",
     )
 
@@ -270,7 +262,7 @@ def _artifact(messages: Iterator[dict[str, Any]], choice: _Choice, target: str, 
     raise ArtifactError(
         f"cargo left {len(found)} modules of the guest {choice.name} ({listed}), expected one",
         where=str(manifest_path),
-        remedy=f"see that nothing else than a module for {target} is made, such as by crate types or a linker of one's own",
+        remedy=f"see that one module for {target} is made, whatever crate types and linker are configured",
     )
 
 

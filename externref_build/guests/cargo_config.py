@@ -1,23 +1,19 @@
 """Cargo's own configuration, as far as the build has to know it before cargo runs.
 
-Cargo takes flags for rustc from exactly one of four sources; to add flags, one has to know which one it will be. Sources:
-https://doc.rust-lang.org/cargo/reference/config.html (hierarchy, ``include``, ``build.rustflags``) and the Rust
-reference, "Conditional compilation", for the grammar of ``cfg(...)``.
+Cargo takes flags for rustc from exactly one of four sources; to add flags, one has to know which one it will be.
+Sources: https://doc.rust-lang.org/cargo/reference/config.html (hierarchy, ``include``, ``build.rustflags``) and the
+Rust reference, "Conditional compilation", for the grammar of ``cfg(...)``.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from externref_build.config import parse_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +33,7 @@ class CargoConfig:
         return value if isinstance(value, str) else None
 
     def has_target_flags(self, target: str, cfg: frozenset[str]) -> bool:
-        """Tell whether cargo will take ``rustflags`` from a ``[target.…]`` table: of the triple, or of a cfg that holds."""
+        """Tell whether cargo will take ``rustflags`` from a table ``[target.…]``: the triple's, or a true cfg."""
         if self.environ.get(f"CARGO_TARGET_{target.upper().replace('-', '_')}_RUSTFLAGS"):
             return True
         return any(
@@ -76,7 +72,7 @@ def _config_file(folder: Path) -> Path:
 
 def _with_includes(path: Path, depth: int = 8) -> Iterator[Mapping[str, Any]]:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = parse_toml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return
     yield table
@@ -102,8 +98,8 @@ def _from_arguments(folder: Path, arguments: Sequence[str]) -> Iterator[Mapping[
     for argument in reversed(config_arguments(arguments)):
         value = argument.partition("=")[2]
         try:
-            yield tomllib.loads(value)
-        except tomllib.TOMLDecodeError:
+            yield parse_toml(value)
+        except ValueError:
             yield from _with_includes(folder / value)
 
 
@@ -118,7 +114,7 @@ _CFG_TOKEN = re.compile(r'\s*([\w-]+|"[^"]*"|[(),=])')
 
 
 def _holds(expression: str, cfg: frozenset[str]) -> bool:
-    """Evaluate the inside of ``cfg(...)`` against the lines of ``rustc --print cfg``; what is malformed does not hold."""
+    """Evaluate the inside of ``cfg(...)`` against the lines of ``rustc --print cfg``; malformed ones do not hold."""
     tokens = _CFG_TOKEN.findall(expression)
     try:
         value = _predicate(tokens, cfg)

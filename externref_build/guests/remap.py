@@ -1,7 +1,7 @@
 """Keep the paths of the building machine out of the module, without taking any flag away from the user.
 
-rustc writes paths of sources into panic messages and debug info. Cargo passes paths inside the workspace relative to its
-root; what remains are the sources of dependencies and of the standard library, and the workspace as the folder of
+rustc writes paths of sources into panic messages and debug info. Cargo passes paths inside the workspace relative to
+its root; what remains are the sources of dependencies and of the standard library, and the workspace as the folder of
 compilation. The first two are remapped with flags for every crate. These hold no path of the checkout, which would
 keep checkouts in different folders from sharing a compilation cache; the workspace is remapped for the last crate only.
 """
@@ -50,8 +50,8 @@ def add_rustc_flags(
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """Append flags to the source from which cargo will take its flags; return arguments and environment of cargo.
 
-    The sources, first one present, are ``CARGO_ENCODED_RUSTFLAGS``, ``RUSTFLAGS``, ``target.*.rustflags``, ``build.rustflags``.
-    ``cfg`` are the target's cfg values as rustc prints them.
+    The first of these that is there is the source: ``CARGO_ENCODED_RUSTFLAGS``, ``RUSTFLAGS``, ``target.*.rustflags``,
+    ``build.rustflags``. ``cfg`` are the target's cfg values as rustc prints them.
     """
     for variable, separator in (("CARGO_ENCODED_RUSTFLAGS", "\x1f"), ("RUSTFLAGS", " ")):
         if variable in environ:

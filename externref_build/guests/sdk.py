@@ -1,7 +1,7 @@
 """Supply the guest crate that fits this version of the processor, as a patch of the registry on cargo's command line.
 
-The patch points at a copy inside the guest's workspace. Isolated builds install this package into folders with random names;
-a path like that would change the module's bytes and make cargo compile everything anew, whereas cargo hashes and
+The patch points at a copy inside the guest's workspace. Isolated builds install this package into folders with random
+names; a path like that would change the module's bytes and make cargo compile everything anew, whereas cargo hashes and
 prints paths inside the workspace relative to its root. The copy's name holds a digest of its content, so that it is
 never changed once it is in place, and builds that run at once cannot disturb one another.
 """
@@ -10,18 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from externref_build.config import parse_toml
 from externref_build.errors import OutputError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 SDK_CRATE = "externref-guest"
 _SDK_SOURCES = Path(__file__).resolve().parent.parent / "sdk" / "rust"
@@ -35,8 +29,8 @@ def sdk_path() -> Path:
 
 def sdk_version() -> str:
     """Return the version of the guest crate that ships with this package."""
-    with (_SDK_SOURCES / "Cargo.toml").open("rb") as file:
-        return str(tomllib.load(file)["package"]["version"])
+    manifest = parse_toml((_SDK_SOURCES / "Cargo.toml").read_text(encoding="utf-8"))
+    return str(manifest["package"]["version"])
 
 
 def provide_sdk(workspace_root: Path) -> Path:
@@ -94,9 +88,9 @@ def _put_in_place(copy: Path, files: Mapping[str, bytes]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         if copy.exists():
-            os.replace(copy, Path(temporary, "damaged"))
+            copy.replace(Path(temporary, "damaged"))
         try:
-            os.replace(whole, copy)
+            whole.replace(copy)
         except OSError:
             if not _holds(copy, files):
                 raise

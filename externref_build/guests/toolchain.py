@@ -46,8 +46,8 @@ class Toolchain:
 def find_toolchain(folder: Path, *, environ: Mapping[str, str], name: str | None = None) -> Toolchain:
     """Find the toolchain that cargo, started in a folder, will be and use.
 
-    ``name`` is a toolchain of rustup. Raises CargoNotFoundError if there is no cargo, and ToolchainError if cargo or rustc
-    does not start.
+    ``name`` is a toolchain of rustup. Raises CargoNotFoundError if there is no cargo, and ToolchainError if cargo or
+    rustc does not start.
     """
     cargo = _find_cargo(environ)
     selection = (f"+{name}",) if name else ()

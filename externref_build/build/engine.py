@@ -1,0 +1,121 @@
+"""Build one module: compile the guest, process what cargo left, check the result, put it in place."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from externref_build.build.output import write_whole
+from externref_build.build.packages import package_folder
+from externref_build.build.progress import Progress
+from externref_build.config import ModuleConfig
+from externref_build.errors import ExternrefBuildError, OutputError
+from externref_build.guests.manifest import default_name
+
+if TYPE_CHECKING:
+    from externref_build.processor.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """A module that is in its place."""
+
+    path: Path
+    report: Report
+    """What the processor found and did."""
+    input_size: int
+    """Size of the guest's module as the linker left it, in bytes."""
+    output_size: int
+    """Size of the processed module, in bytes."""
+    written: bool
+    """False if the file was there already with these bytes, and was left alone."""
+    validated_by: str | None
+    """Version of the wasmtime that validated the result, if any did."""
+
+
+def module_file_name(module: ModuleConfig) -> str:
+    """Return the file name of a module: the configured one, or the crate's.
+
+    Raises ConfigError if the crate's cannot be read.
+    """
+    return f"{module.name or default_name(module.manifest_path)}.wasm"
+
+
+def build_module(
+    module: ModuleConfig,
+    *,
+    progress: Progress,
+    output_folder: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> BuildResult:
+    """Build a module into a folder, by default that of its package in the project.
+
+    Raises ExternrefBuildError; whatever lay in the output's place before is then unchanged.
+    """
+    from externref_build.guests.cargo import build_guest
+    from externref_build.processor import Processor
+
+    path = (output_folder or package_folder(module)) / module_file_name(module)
+    started = time.perf_counter()
+    guest = build_guest(module, environ=os.environ if environ is None else environ)
+    compiled = time.perf_counter()
+    progress.step("Compiled", f"guest {guest.name} for {guest.target} ({module.profile}) in {compiled - started:.2f} s")
+    source = guest.path.read_bytes()
+    processor = Processor(
+        table=module.table,
+        drop_hook=module.drop_hook,
+        require_direct=module.require_direct,
+        debug_info=module.debug_info,
+    )
+    try:
+        result = processor.process(source)
+    except ExternrefBuildError as error:
+        raise error.located(str(guest.path)) from error
+    progress.step("Processed", _summary(processor.report, time.perf_counter() - compiled))
+    validated_by = _check(source, result, processor.report, progress)
+    written = write_whole(path, result)
+    progress.step("Wrote" if written else "Kept", f"{path}" if written else f"{path}, which is unchanged")
+    return BuildResult(path, processor.report, len(source), len(result), written, validated_by)
+
+
+def use_existing_module(module: ModuleConfig, *, progress: Progress, output_folder: Path | None = None) -> Path:
+    """Use the module that lies in the package, for ``EXTERNREF_SKIP``; return its path in the output folder.
+
+    Raises OutputError if there is none.
+    """
+    present = package_folder(module) / module_file_name(module)
+    path = output_folder / present.name if output_folder else present
+    try:
+        content = present.read_bytes()
+    except OSError as error:
+        raise OutputError(
+            f"EXTERNREF_SKIP is set, and there is no {present.name} to use: {error.strerror}",
+            where=str(present),
+            remedy="build it once with `externref-build build`, or unset EXTERNREF_SKIP",
+        ) from error
+    write_whole(path, content)
+    progress.step("Skipped", f"the build of {path.name}: used the one that is there (EXTERNREF_SKIP)")
+    return path
+
+
+def _check(source: bytes, result: bytes, report: Report, progress: Progress) -> str | None:
+    from externref_build.build.checks import check_result
+
+    started = time.perf_counter()
+    version = check_result(source, result, report)
+    if version:
+        progress.step("Validated", f"with wasmtime {version} in {time.perf_counter() - started:.2f} s")
+    return version
+
+
+def _summary(report: Report, seconds: float) -> str:
+    declared = f"{len(report.imports)} imports and {len(report.exports)} exports with references"
+    adapters = sum(function.lowering == "adapter" for function in report.functions)
+    direct = len(report.functions) - adapters
+    lowered = f"{direct} functions direct" + (f", {adapters} by adapter" if adapters else "")
+    sizes = f"{report.input_size:,} to {report.output_size:,} bytes".replace(",", " ")
+    return f"{declared}; {lowered}; {sizes}; in {seconds:.2f} s"

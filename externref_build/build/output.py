@@ -1,0 +1,84 @@
+"""Put a file in place: whole or not at all, and only if its content is new.
+
+A build may be killed at any moment, and two may run at once. So the content goes to a file of its own beside the
+place, and that is renamed. Its writer holds a lock on it as long as it lives; one without a holder was left behind by
+a killed build, and the next build removes it, lest it be packed into a wheel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import IO
+
+from externref_build.errors import OutputError
+
+_MODE = 0o644
+"""Of the file, whatever the umask: the same sources make the same wheel."""
+
+
+def write_whole(path: Path, content: bytes) -> bool:
+    """Put content at a path and return True; leave a file that has this content alone and return False.
+
+    Raises OutputError if that is impossible; a file that was there is then unchanged.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
+        if path.is_file() and path.read_bytes() == content:
+            return False
+        _replace(path, content)
+    except OSError as error:
+        raise OutputError(
+            f"{path.name} cannot be written: {error.strerror}",
+            where=str(path.parent),
+            remedy="make the folder writable and see that its disk has room; what was there before is unchanged",
+        ) from error
+    return True
+
+
+def _replace(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(6)}.partial")
+    try:
+        with partial.open("xb") as file:
+            if not (_lock(file) and partial.exists()):
+                # Another build took it for abandoned before it was locked.
+                _replace(path, content)
+                return
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            partial.chmod(_MODE)
+            if sys.platform != "win32":
+                partial.replace(path)
+        if sys.platform == "win32":
+            # There, an open file cannot be renamed.
+            partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _remove_abandoned(path: Path) -> None:
+    for partial in path.parent.glob(f".{path.name}.*.partial"):
+        with contextlib.suppress(OSError):
+            with partial.open("rb") as file:
+                abandoned = _lock(file)
+            if abandoned:
+                partial.unlink()
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Lock a file unless another writer holds it; tell whether it is ours. Windows locks what is open by itself."""
+    if sys.platform == "win32":
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,45 @@
+"""Find the folder of a Python package in a project, without asking its build backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from externref_build.config import ModuleConfig, read_tool_table
+from externref_build.errors import ConfigError
+
+
+def package_folder(module: ModuleConfig) -> Path:
+    """Return the folder of the package that receives a module.
+
+    It is where ``[tool.setuptools]`` says, else in ``src/`` or beside pyproject.toml. Raises ConfigError if there is
+    none.
+    """
+    candidates = list(dict.fromkeys(_candidates(module)))
+    for folder in candidates:
+        if folder.is_dir():
+            return folder
+    listed = ", ".join(str(folder.relative_to(module.project_dir)) for folder in candidates)
+    raise ConfigError(
+        f"package is {module.package}, and the project has no such package (looked for: {listed})",
+        where=str(module.project_dir / "pyproject.toml"),
+        remedy=f"make the folder {listed.partition(',')[0]} with an __init__.py, or correct the key package",
+    )
+
+
+def _candidates(module: ModuleConfig) -> Iterator[Path]:
+    setuptools = read_tool_table(module.project_dir, "setuptools") or {}
+    parts = module.package.split(".")
+    package_dir = _mapping(setuptools.get("package-dir"))
+    for split in range(len(parts), -1, -1):
+        base = package_dir.get(".".join(parts[:split]))
+        if isinstance(base, str):
+            yield module.project_dir.joinpath(base, *parts[split:])
+    find = _mapping(_mapping(setuptools.get("packages")).get("find"))
+    for base in (*find.get("where", ()), "src", "."):
+        yield module.project_dir.joinpath(base, *parts)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
