@@ -135,6 +135,10 @@ class AdapterRequiredError(ExternrefBuildError):
     """A function needs an adapter although direct lowering was required of all."""
 
 
+class InvalidResultError(ExternrefBuildError):
+    """The processed module is not valid, or not what was declared: a fault of this package."""
+
+
 class SeveralErrors(ExternrefBuildError):
     """Independent faults that were found in one pass, reported together."""
 
@@ -177,6 +181,10 @@ class GuestBuildError(ExternrefBuildError):
 
 class ArtifactError(GuestBuildError):
     """The compiler succeeded but did not leave exactly one module."""
+
+
+class InputError(ExternrefBuildError):
+    """An input cannot be read."""
 
 
 class OutputError(ExternrefBuildError):

@@ -1,0 +1,149 @@
+"""The arguments of every sub-command."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from externref_build._version import __version__
+
+DESCRIPTION: Final = "Turn the integers of a linked WebAssembly module into real externrefs, and pack it into a wheel."
+
+EPILOG: Final = "Exit codes: 0; 1 if an input is refused or a step fails; 2 for wrong usage."
+
+
+class Arguments(argparse.Namespace):
+    """What the command line says; which of the fields are there depends on the sub-command."""
+
+    run: Callable[[Arguments], int]
+    verbose: bool
+    quiet: bool
+    # process, inspect
+    input: str
+    output: str
+    table: str | None
+    drop_fn: tuple[str, str] | None
+    require_direct: bool
+    debug_info: str
+    json: bool
+    # build
+    project: str
+    config_settings: list[tuple[str, str]]
+    # cargo
+    cargo_arguments: list[str]
+
+
+def parse(argv: Sequence[str]) -> Arguments:
+    """Parse a command line; wrong usage ends in ``SystemExit(2)``, ``--help`` and ``--version`` end in 0."""
+    words = list(argv)
+    behind_cargo: list[str] = []
+    for index, word in enumerate(words):
+        if not word.startswith("-"):
+            if word == "cargo":
+                # All that follows is cargo's, options too.
+                behind_cargo = words[index + 1 :]
+                del words[index + 1 :]
+            break
+    given = _parser().parse_args(words, namespace=Arguments())
+    given.cargo_arguments = behind_cargo
+    return given
+
+
+def drop_function(text: str) -> tuple[str, str]:
+    """Split ``module::name``."""
+    module, separator, name = text.partition("::")
+    if not (module and separator and name):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form MODULE::NAME, such as host::dropped")
+    return module, name
+
+
+def setting(text: str) -> tuple[str, str]:
+    """Split ``key=value``."""
+    key, separator, value = text.partition("=")
+    if not (key and separator):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form KEY=VALUE, such as profile=dev")
+    return key, value
+
+
+def _command(module: str) -> Callable[[Arguments], int]:
+    def run(given: Arguments) -> int:
+        command: Callable[[Arguments], int] = importlib.import_module(f"externref_build.cli.{module}").run
+        return command(given)
+
+    return run
+
+
+def _parser() -> argparse.ArgumentParser:
+    everywhere = argparse.ArgumentParser(add_help=False)
+    loudness = everywhere.add_mutually_exclusive_group()
+    # Given before or behind the sub-command: the latter must not reset the former to its default.
+    for flags, text in [
+        (("-v", "--verbose"), "tell each step, with counts and times"),
+        (("-q", "--quiet"), "tell nothing but errors"),
+    ]:
+        loudness.add_argument(*flags, action="store_true", default=argparse.SUPPRESS, help=text)
+
+    parser = argparse.ArgumentParser("externref-build", description=DESCRIPTION, epilog=EPILOG, parents=[everywhere])
+    parser.add_argument("--version", action="version", version=f"externref-build {__version__}")
+    parser.set_defaults(verbose=False, quiet=False)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, module: str, text: str, usage: str | None = None) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text, usage=usage, parents=[everywhere])
+        command.set_defaults(run=_command(module))
+        return command
+
+    _add_process(add("process", "process", "rewrite a linked module so that it holds real externrefs"))
+    _add_build(add("build", "build", "build the modules of a project, as its wheel would hold them"))
+    _add_inspect(add("inspect", "inspect", "show what a module declares, and how its functions are lowered"))
+    add(
+        "cargo",
+        "cargo",
+        "run cargo with the guest crate supplied; all further arguments are cargo's",
+        usage="%(prog)s ...",
+    )
+    doctor = add("doctor", "doctor", "show what a build needs, what is there, and what mends the rest")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
+    add("sdk-path", "sdk_path", "print the folder of the Rust crate externref-guest that belongs to this version")
+    return parser
+
+
+def _add_process(command: argparse.ArgumentParser) -> None:
+    command.add_argument("input", metavar="IN", help="the module, or - for stdin")
+    command.add_argument("-o", "--output", metavar="OUT", default="-", help="the result; default: - for stdout")
+    table = command.add_mutually_exclusive_group()
+    table.add_argument("--table", metavar="NAME", default="externrefs", help="export the table under NAME [externrefs]")
+    table.add_argument("--no-table", dest="table", action="store_const", const=None, help="do not export the table")
+    command.add_argument(
+        "--drop-fn",
+        metavar="MODULE::NAME",
+        type=drop_function,
+        help="import that is called with each dropped reference",
+    )
+    command.add_argument(
+        "--require-direct", action="store_true", help="refuse the module if a function needs an adapter"
+    )
+    command.add_argument(
+        "--debug-info", choices=("keep", "strip", "names"), default="keep", help="what stays for debuggers [keep]"
+    )
+
+
+def _add_build(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--project", metavar="DIR", default=".", help="folder of pyproject.toml [.]")
+    command.add_argument(
+        "-C",
+        "--config-setting",
+        dest="config_settings",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        type=setting,
+        help="override a key of [tool.externref], such as profile=dev; may be repeated",
+    )
+
+
+def _add_inspect(command: argparse.ArgumentParser) -> None:
+    command.add_argument("input", metavar="IN", help="the module, processed or not, or - for stdin")
+    command.add_argument("--json", action="store_true", help="print JSON")

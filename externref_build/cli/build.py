@@ -1,0 +1,30 @@
+"""``externref-build build``: the modules of a project, each in its package, as its wheel would hold them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from externref_build.build.engine import build_module, use_existing_module
+from externref_build.build.progress import Progress
+from externref_build.cli.arguments import Arguments
+from externref_build.cli.reports import show_lowerings, show_steps
+from externref_build.config import load_config
+
+
+def run(given: Arguments) -> int:
+    """Build every module of ``[tool.externref]``."""
+    settings: dict[str, str | list[str] | bool | None] = {
+        f"externref.{key}": [value for other, value in given.config_settings if other == key]
+        for key, _ in given.config_settings
+    }
+    config = load_config(Path(given.project), config_settings=settings)
+    progress = Progress(quiet=given.quiet)
+    for module in config.modules:
+        if config.skip:
+            use_existing_module(module, progress=progress)
+            continue
+        result = build_module(module, progress=progress)
+        if given.verbose:
+            show_steps(result.report)
+            show_lowerings(result.report)
+    return 0

@@ -1,0 +1,175 @@
+"""What can be said about a module, processed or not: its functions that hold references, and how they are lowered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from externref_build.metadata import (
+    GUEST_INTERFACE_SECTION,
+    INTERFACE_SECTION,
+    InterfaceFunction,
+    decode_interface,
+    merge_interface,
+)
+from externref_build.processor import Processor
+from externref_build.processor.report import Declaration, FunctionLowering, SurrogateUse
+from externref_build.wasm import sections as section_ids
+from externref_build.wasm.instructions import decode_expr
+from externref_build.wasm.module import FUNC, TABLE, Export, Import, Module, decode_module
+from externref_build.wasm.reader import Reader
+from externref_build.wasm.types import EXTERNREF, FuncType, ValType, decode_val_type, format_val_type, skip_limits
+
+State = Literal["unprocessed", "processed", "plain"]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionDescription:
+    """An import or export with references among its parameters or results."""
+
+    kind: Literal["import", "export"]
+    module: str | None
+    """The module of an import; None for an export."""
+    name: str
+    params: tuple[str, ...]
+    """Core types in the text format's words, ``externref`` where the value is a reference once processed."""
+    results: tuple[str, ...]
+    signature: str | None
+    """Names and types as the guest's source gave them, where the module carries its interface."""
+    doc: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A module as `inspect` shows it."""
+
+    state: State
+    """``unprocessed``: it declares references; ``processed``: it holds them; ``plain``: it has to do with neither."""
+    imports: tuple[FunctionDescription, ...]
+    exports: tuple[FunctionDescription, ...]
+    surrogates: tuple[SurrogateUse, ...]
+    functions: tuple[FunctionLowering, ...]
+    """How processing lowers each function that touches references; empty for a processed module, which doesn't tell."""
+    tables: tuple[str, ...]
+    """Names under which tables of externrefs are exported, or will be."""
+    other_imports: tuple[str, ...]
+    """Functions without references that a host has to provide as well, as ``module.name``."""
+
+
+def describe(data: bytes) -> Description:
+    """Describe a module. Raises what processing it raises."""
+    processor = Processor()
+    processor.process(data)
+    module = decode_module(data)
+    interface = _interface(module)
+    report = processor.report
+    if report.changed:
+        marks = {_key(declaration): declaration for declaration in (*report.imports, *report.exports)}
+        tables = [*([report.table] if report.table else []), *_exported_tables(module)]
+        hidden = "externref"
+    else:
+        marks, tables, hidden = {}, list(_exported_tables(module)), None
+    functions = list(_functions(module, marks, interface))
+    imports = tuple(function for function in functions if function.kind == "import")
+    named = {(function.module, function.name) for function in imports}
+    others = [
+        f"{entry.module}.{entry.name}"
+        for entry in module.func_imports
+        if (entry.module, entry.name) not in named and entry.module != hidden
+    ]
+    holds = bool(functions or tables)
+    return Description(
+        state="unprocessed" if report.changed else "processed" if holds else "plain",
+        imports=imports,
+        exports=tuple(function for function in functions if function.kind == "export"),
+        surrogates=report.surrogates,
+        functions=report.functions,
+        tables=tuple(tables),
+        other_imports=tuple(dict.fromkeys(others)),
+    )
+
+
+_Key = tuple[str | None, str]
+
+
+def _key(function: Declaration | InterfaceFunction) -> _Key:
+    return function.module, function.name
+
+
+def _functions(
+    module: Module, marks: dict[_Key, Declaration], interface: dict[_Key, InterfaceFunction]
+) -> Iterator[FunctionDescription]:
+    """Yield each function with a reference, imports first; ``marks`` says what will be one in an unprocessed module."""
+    entries: list[tuple[Import | Export, int]] = list(_distinct_imports(module))
+    entries.extend((export, export.index) for export in module.exports if export.kind == FUNC)
+    for entry, index in entries:
+        key = (entry.module if isinstance(entry, Import) else None, entry.name)
+        func_type = _with_references(module.func_type(index), marks.get(key))
+        if EXTERNREF not in (*func_type.params, *func_type.results):
+            continue
+        known = interface.get(key)
+        yield FunctionDescription(
+            "import" if isinstance(entry, Import) else "export",
+            key[0],
+            entry.name,
+            tuple(map(format_val_type, func_type.params)),
+            tuple(map(format_val_type, func_type.results)),
+            f"{entry.name}{known}" if known else None,
+            known.doc if known else None,
+        )
+
+
+def _distinct_imports(module: Module) -> Iterator[tuple[Import, int]]:
+    """Yield each imported function with its index, once for a name that is imported twice."""
+    seen = set()
+    for index, entry in enumerate(module.func_imports):
+        if (entry.module, entry.name) not in seen:
+            seen.add((entry.module, entry.name))
+            yield entry, index
+
+
+def _with_references(func_type: FuncType, declaration: Declaration | None) -> FuncType:
+    if declaration is None:
+        return func_type
+
+    def marked(types: tuple[ValType, ...], references: tuple[bool, ...]) -> tuple[ValType, ...]:
+        return tuple(EXTERNREF if reference else own for own, reference in zip(types, references, strict=True))
+
+    return FuncType(marked(func_type.params, declaration.params), marked(func_type.results, declaration.results))
+
+
+def _interface(module: Module) -> dict[_Key, InterfaceFunction]:
+    sections = [*module.custom_sections(GUEST_INTERFACE_SECTION), *module.custom_sections(INTERFACE_SECTION)]
+    functions = [
+        function
+        for section in sections
+        for function in decode_interface(module.data[section.content : section.end], section.content)
+    ]
+    return {_key(function): function for function in merge_interface(functions)}
+
+
+def _exported_tables(module: Module) -> Iterator[str]:
+    types = list(_table_types(module))
+    for export in module.exports:
+        if export.kind == TABLE and export.index < len(types) and types[export.index] == EXTERNREF:
+            yield export.name
+
+
+def _table_types(module: Module) -> Iterator[ValType]:
+    """Yield the type of the elements of each table, imported ones first (specification 5.3.14, 5.5.7)."""
+    for entry in module.imports:
+        if entry.kind == TABLE:
+            yield decode_val_type(Reader(module.data, entry.type_start, entry.end))
+    section = module.section(section_ids.TABLE)
+    if section is None:
+        return
+    reader = Reader(module.data, section.payload, section.end)
+    for _ in range(reader.count("tables", 3)):
+        has_initialiser = reader.data[reader.offset] == 0x40
+        if has_initialiser:
+            reader.skip(2)
+        yield decode_val_type(reader)
+        skip_limits(reader)
+        if has_initialiser:
+            _, reader.offset = decode_expr(module.data, reader.offset, reader.end)

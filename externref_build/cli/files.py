@@ -1,0 +1,87 @@
+"""Modules in and out: files, pipes, and how each can fail."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from externref_build.errors import InputError, OutputError
+
+PIPE: Final = "-"
+"""Stands for stdin as an input and for stdout as an output."""
+
+LARGEST: Final = 2**32 - 1
+"""In bytes: more than any engine takes, and than the sizes of the binary format can count."""
+
+
+def display_name(name: str) -> str:
+    """Return how an input is called in an error."""
+    return "stdin" if name == PIPE else name
+
+
+def read_module(name: str) -> bytes:
+    """Read a whole file, or stdin for ``-``. Raises InputError."""
+    try:
+        if name == PIPE:
+            data = sys.stdin.buffer.read(LARGEST + 1)
+        else:
+            with Path(name).open("rb") as file:
+                _refuse_size(os.fstat(file.fileno()).st_size, name)
+                data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise _unreadable(name, error) from error
+    _refuse_size(len(data), name)
+    return data
+
+
+def write_module(name: str, data: bytes) -> None:
+    """Write a whole file or nothing, or to stdout for ``-``. Raises OutputError.
+
+    A symbolic link keeps pointing where it does; devices and named pipes are written to as they are.
+    """
+    from externref_build.build.output import write_whole
+
+    path = Path(os.path.realpath(name))
+    try:
+        if name == PIPE:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        elif path.is_dir():
+            raise OutputError("the output is a folder, expected the path of a file", where=name)
+        elif not path.parent.is_dir():
+            remedy = f"make it first: mkdir -p {path.parent}"
+            raise OutputError("the folder of the output does not exist", where=name, remedy=remedy)
+        elif path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            write_whole(path, data)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = "stdout" if name == PIPE else name
+        raise OutputError(f"the output cannot be written: {error.strerror}", where=where) from error
+
+
+def _refuse_size(size: int, name: str) -> None:
+    if size > LARGEST:
+        raise InputError(
+            f"the input has more than {LARGEST} bytes, which no WebAssembly module can have",
+            where=display_name(name),
+            remedy="check that the path is the one that was meant",
+        )
+
+
+def _unreadable(name: str, error: OSError) -> InputError:
+    path = Path(name)
+    if path.is_dir():
+        return InputError("the input is a folder, expected a WebAssembly module", where=name, remedy=_modules_in(path))
+    if isinstance(error, FileNotFoundError):
+        return InputError("there is no such file", where=name, remedy=_modules_in(path.parent))
+    return InputError(f"the input cannot be read: {error.strerror}", where=display_name(name))
+
+
+def _modules_in(folder: Path) -> str | None:
+    modules = sorted(str(path) for path in folder.glob("*.wasm")) if folder.is_dir() else []
+    return f"modules that are there: {', '.join(modules[:5])}" if modules else None

@@ -1,0 +1,32 @@
+"""From arguments to an exit code: 0, 1 for what is refused or fails, 2 for wrong usage."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from externref_build.cli import arguments, terminal
+from externref_build.errors import ExternrefBuildError
+
+INTERRUPTED = 130
+"""Exit code of a program that Ctrl-C ended, as shells count it."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; wrong usage ends in ``SystemExit(2)``."""
+    given = arguments.parse(sys.argv[1:] if argv is None else argv)
+    try:
+        code = given.run(given)
+        sys.stdout.flush()
+    except ExternrefBuildError as error:
+        terminal.show_error(error)
+        return 1
+    except BrokenPipeError:
+        # Whoever read our output has stopped; the interpreter must not find that out again when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        terminal.say("interrupted")
+        return INTERRUPTED
+    return code

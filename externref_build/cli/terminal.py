@@ -1,0 +1,70 @@
+"""What a person reads: errors and progress on stderr, results on stdout, colour only where it is welcome."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import Final, Literal, TextIO, TypeAlias
+
+from externref_build.errors import ExternrefBuildError
+
+Style: TypeAlias = Literal["bold", "dim", "red", "green", "yellow", "blue"]
+
+_CODES: Final[dict[Style, str]] = {
+    "bold": "1",
+    "dim": "2",
+    "red": "1;31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "1;34",
+}
+
+
+def wants_colour(stream: TextIO) -> bool:
+    """Tell whether a stream gets colour: ``NO_COLOR`` and ``FORCE_COLOR`` decide, else whether it is a terminal."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return os.environ.get("TERM") != "dumb" and stream.isatty()
+
+
+def paint(text: str, style: Style, stream: TextIO) -> str:
+    """Wrap a text into the escape sequences of a style, if the stream gets colour."""
+    return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if wants_colour(stream) else text
+
+
+def show(text: str = "") -> None:
+    """Print a line of the result."""
+    print(text)
+
+
+def say(text: str) -> None:
+    """Print a line for the person who waits."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def show_error(error: ExternrefBuildError) -> None:
+    """Print the block of an error, or several of them."""
+    say(error_block(f"error: {error}"))
+
+
+def error_block(block: str) -> str:
+    """Paint the block of an error for stderr."""
+    block = re.sub(r"^error:", lambda match: paint(match[0], "red", sys.stderr), block, flags=re.MULTILINE)
+    return re.sub(r"^  -->", lambda match: paint(match[0], "blue", sys.stderr), block, flags=re.MULTILINE)
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun: ``1 import``, ``2 imports``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes for reading: ``917 bytes``, ``1.2 MB``."""
+    if count < 10_000:
+        return plural(count, "byte")
+    if count < 1_000_000:
+        return f"{count / 1000:.1f} kB"
+    return f"{count / 1_000_000:.1f} MB"
