@@ -1,6 +1,87 @@
-//! Host references in WebAssembly guests.
+//! Host references in WebAssembly guests written in Rust.
 //!
-//! docs to follow
+//! A host reference (an `externref`) lets a module hold an object of its host: a database, a file, a button, any
+//! object of a Python or JavaScript program. The module can keep it, pass it on, give it back, and do nothing else; it
+//! cannot forge one, or look inside. That makes it a capability: a plugin reaches what it was handed, nothing more.
+//!
+//! Rust has no such type, because references cannot lie in memory. This crate has [`Resource`], the slot of a
+//! reference in a table of the module, and [`#[externref]`](macro@externref), which marks functions of the boundary.
+//! *externref-build* (a Python package, and a command) then rewrites the compiled module so that the marked parameters
+//! and results are references in the types that the host sees:
+//!
+//! ```sh
+//! cargo build --release --target wasm32-unknown-unknown
+//! externref-build process target/wasm32-unknown-unknown/release/plugin.wasm -o plugin.wasm
+//! ```
+//!
+//! # Example
+//!
+//! A plugin that searches notes for its host:
+//!
+//! ```
+//! use externref_guest::{externref, Resource};
+//!
+//! /// Kinds of host objects; they are never constructed, only named.
+//! pub enum Database {}
+//! pub enum Row {}
+//!
+//! #[externref(fake = fake)] // `fake` stands in for the host in unit tests
+//! #[link(wasm_import_module = "notes")]
+//! extern "C" {
+//!     /// For the host, a function from (externref, i32) to externref, which may be null.
+//!     fn row(database: &Resource<Database>, index: u32) -> Option<Resource<Row>>;
+//!     fn score(row: &Resource<Row>) -> f64;
+//!     /// Tells the host that this row isn't needed again.
+//!     fn discard(row: Resource<Row>);
+//! }
+//!
+//! /// Returns the row with the highest score.
+//! #[externref]
+//! #[no_mangle]
+//! pub extern "C" fn best(database: &Resource<Database>) -> Option<Resource<Row>> {
+//!     let mut best: Option<(f64, Resource<Row>)> = None;
+//!     for index in 0.. {
+//!         let Some(row) = (unsafe { row(database, index) }) else { break };
+//!         let score = unsafe { score(&row) };
+//!         match &best {
+//!             Some((highest, _)) if *highest >= score => unsafe { discard(row) },
+//!             _ => best = Some((score, row)),
+//!         }
+//!     }
+//!     best.map(|(_, row)| row) // the host gets the row; all others that were kept meanwhile are dropped
+//! }
+//!
+//! #[cfg(not(target_family = "wasm"))]
+//! mod fake {
+//!     use super::*;
+//!
+//!     pub fn row(_: &Resource<Database>, index: u32) -> Option<Resource<Row>> {
+//!         (index < 5).then(|| Resource::fake(index))
+//!     }
+//!     pub fn score(row: &Resource<Row>) -> f64 {
+//!         [1.0, 3.0, 9.0, 2.0, 4.0][row.slot() as usize]
+//!     }
+//!     pub fn discard(_: Resource<Row>) {}
+//! }
+//!
+//! # fn main() {
+//! // In a unit test, on any machine:
+//! assert_eq!(best(&Resource::fake(100)), Some(Resource::fake(2)));
+//! # }
+//! ```
+//!
+//! # Unit tests
+//!
+//! The crate compiles for every target. Where that isn't WebAssembly, exports are ordinary functions, resources are
+//! made with [`Resource::fake`], and an import calls its namesake in the module named by `#[externref(fake = ...)]`,
+//! or panics if there is none. So `cargo test` runs a guest's own logic without a host.
+//!
+//! # Cost
+//!
+//! A [`Resource`] is one word and `Option<Resource<T>>` is the same word. Passing a reference is an access to a table,
+//! inlined wherever the optimiser likes; a call of an import adds one load of a byte, which ties the metadata to the
+//! code. Nothing is allocated, and the crate needs neither `std` nor `alloc`.
+
 #![no_std]
 #![warn(missing_docs, missing_debug_implementations)]
 
@@ -12,6 +93,79 @@ mod resource;
 #[cfg(target_family = "wasm")]
 mod surrogate;
 
+/// Marks functions of the boundary between guest and host, so that their [`Resource`]s pass as references.
+///
+/// # Imports
+///
+/// On an `extern "C"` block, each function becomes a Rust function that calls the import. `#[link(wasm_import_module =
+/// "...")]` names the module, `env` if it is absent, and `#[link_name = "..."]` the import, if not by its own name.
+/// As without the attribute, functions are `unsafe` to call; in `unsafe extern` blocks of Rust 1.82 and later, those
+/// marked `safe` are not.
+///
+/// ```
+/// # use externref_guest::{externref, Resource};
+/// # pub enum Arena {} pub enum Bytes {}
+/// #[externref]
+/// #[link(wasm_import_module = "arena")]
+/// extern "C" {
+///     fn alloc(arena: &Resource<Arena>, size: usize) -> Option<Resource<Bytes>>;
+///     #[link_name = "copy-into"]
+///     fn copy_into(from: &Resource<Bytes>, into: &mut Resource<Bytes>, at: usize) -> bool;
+/// }
+/// ```
+///
+/// # Exports
+///
+/// On an `extern "C"` function with `#[no_mangle]` or `#[export_name = "..."]` (also as `#[unsafe(...)]`), the function
+/// is what the host calls under that name. In Rust it stays an ordinary function with the signature that it shows.
+///
+/// ```
+/// # use externref_guest::{externref, Resource};
+/// # pub enum Bytes {}
+/// #[externref]
+/// #[no_mangle]
+/// pub extern "C" fn longer(a: Resource<Bytes>, b: Option<Resource<Bytes>>) -> Resource<Bytes> {
+///     b.unwrap_or(a)
+/// }
+/// ```
+///
+/// # Values
+///
+/// What is a reference is told by the spelling of the type: a path that ends in `Resource` or `ResourceCopy`, behind
+/// `&` or `&mut` or not, in an `Option` or not. [`Resource`] says who owns what. A parameter of an export that is
+/// borrowed, `&Resource<T>`, has a slot for the time of the call; then it is dropped, and a drop hook is called as for
+/// any other resource. Where the host passes null and no `Option` is declared, the guest panics with the name of the
+/// parameter.
+///
+/// An alias needs a word: `#[resource]` on the parameter, or on the function for its result, marks a reference, and
+/// `#[resource = false]` marks what only looks like one.
+///
+/// ```
+/// # use externref_guest::{externref, Resource};
+/// # pub enum Row {}
+/// type Entry = Resource<Row>;
+///
+/// #[externref]
+/// #[resource]
+/// #[no_mangle]
+/// pub extern "C" fn first(#[resource] a: Entry, #[resource] _b: Option<&Entry>) -> Entry {
+///     a
+/// }
+/// ```
+///
+/// All other values pass as in any `extern "C"` function. They must be one value each: numbers, `bool`, `char`,
+/// pointers. Text and lists pass as a pointer and a length.
+///
+/// # Arguments
+///
+/// - `crate = path`: where this crate is found, for crates that re-export it.
+/// - `fake = path`, on blocks: a module with a function for each import, with the same name and parameters, that is
+///   called in its place where the target isn't WebAssembly. The module may be missing where it is.
+///
+/// # Metadata
+///
+/// Each function leaves a record of its reference parameters in the custom section `__externrefs`, and its interface,
+/// doc comment included, in `__externrefs_interface`. externref-build consumes the former.
 pub use externref_guest_macro::externref;
 pub use resource::{Resource, ResourceCopy};
 

@@ -39,9 +39,10 @@ impl Arguments {
 /// A path, bare or in quotes.
 fn path(meta: &ParseNestedMeta) -> syn::Result<Path> {
     let value = meta.value()?;
-    if value.peek(LitStr) {
+    let path = if value.peek(LitStr) {
         value.parse::<LitStr>()?.parse_with(Path::parse_mod_style)
     } else {
         value.call(Path::parse_mod_style)
-    }
+    };
+    path.map_err(|error| syn::Error::new(error.span(), "expected a path, such as `crate::host`"))
 }

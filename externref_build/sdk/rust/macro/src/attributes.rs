@@ -80,19 +80,17 @@ pub fn import_module(link: &Attribute, errors: &mut Errors) -> Option<String> {
     None
 }
 
-/// Refuses a `cfg_attr` that would add an attribute which the macro must see.
+/// Refuses a `cfg_attr` that would add an attribute which the macro must see. Of the item that carries `#[externref]`
+/// the compiler resolves them first; of functions inside a block it does not.
 pub fn refuse_hidden(attributes: &[Attribute], errors: &mut Errors) {
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("cfg_attr")) {
         let Meta::List(list) = &attribute.meta else { continue };
         let Ok(parts) = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated) else { continue };
         for part in parts.iter().skip(1) {
-            let meta = without_unsafe(part);
-            if is_export_attribute(&meta) || ["link_name", "link", "resource"].iter().any(|it| meta.path().is_ident(it))
-            {
+            if ["link_name", "resource"].iter().any(|name| part.path().is_ident(name)) {
                 errors.push(
                     part,
-                    "`#[externref]` cannot see through this `cfg_attr`: put it above `#[externref]`, or write the item \
-                     twice under `cfg`",
+                    "`#[externref]` cannot see through this `cfg_attr`: write the function twice, each under its `cfg`",
                 );
             }
         }
@@ -125,7 +123,11 @@ fn take(attributes: &mut Vec<Attribute>, wanted: impl Fn(&Attribute) -> bool) ->
 }
 
 fn value(meta: &Meta, errors: &mut Errors) -> Option<Expr> {
-    meta.require_name_value().map(|pair| pair.value.clone()).map_err(|error| errors.add(error)).ok()
+    if let Meta::NameValue(pair) = meta {
+        return Some(pair.value.clone());
+    }
+    errors.push(meta, "expected a name: `= \"...\"`");
+    None
 }
 
 fn is_export_attribute(meta: &Meta) -> bool {

@@ -22,7 +22,6 @@ pub fn expand(mut function: ItemFn, arguments: &Arguments, errors: &mut Errors) 
     if let Some(fake) = &arguments.fake {
         errors.push(fake, "`fake` stands in for imports: it belongs on an `extern \"C\"` block");
     }
-    attributes::refuse_hidden(&function.attrs, errors);
     let ident = LitStr::new(&function.sig.ident.unraw().to_string(), function.sig.ident.span());
     let faults_of_names = errors.count();
     let export = attributes::take_export_name(&mut function.attrs, &ident, errors);

@@ -23,7 +23,6 @@ const DEFAULT_MODULE: &str = "env";
 /// Everything that a block is made of.
 pub fn expand(block: ItemForeignMod, arguments: &Arguments, errors: &mut Errors) -> TokenStream {
     check_abi(Some(&block.abi), &block.abi, errors);
-    attributes::refuse_hidden(&block.attrs, errors);
     let link = block.attrs.iter().find(|attribute| attribute.path().is_ident("link"));
     let module =
         link.and_then(|link| attributes::import_module(link, errors)).unwrap_or_else(|| DEFAULT_MODULE.to_owned());
@@ -112,7 +111,9 @@ impl Context<'_> {
         let body = if errors.count() == faults {
             self.body(&function, link_name, &crossing)
         } else {
+            // Callers shall not be told that the function doesn't exist.
             function.signature.variadic = None;
+            function.attributes.push(parse_quote!(#[allow(unused_attributes, unused_variables)]));
             quote!(::core::unreachable!())
         };
         let (inherited, own) = (&self.attributes, &function.attributes);

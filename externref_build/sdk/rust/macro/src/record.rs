@@ -71,13 +71,10 @@ fn references(declaration: &Declaration, krate: &Path) -> TokenStream {
 
 /// The parts of a line of `__externrefs_interface`.
 fn interface(declaration: &Declaration, krate: &Path) -> TokenStream {
-    let mut head = String::from(r#"{"v":1,"#);
-    match declaration.module {
-        Some(module) => head.push_str(&format!(r#""kind":"import","module":{},"#, json(module))),
-        None => head.push_str(r#""kind":"export","#),
-    }
-    head.push_str(r#""name":""#);
-    let role = if declaration.module.is_some() { Role::Import } else { Role::Export };
+    let (role, head) = match declaration.module {
+        Some(module) => (Role::Import, format!(r#"{{"v":1,"kind":"import","module":{},"name":""#, json(module))),
+        None => (Role::Export, r#"{"v":1,"kind":"export","name":""#.to_owned()),
+    };
     let params: Vec<String> = declaration.crossing.params.iter().map(|param| parameter(param, role)).collect();
     let result = declaration.crossing.result.as_ref().map_or(String::new(), |outcome| result(outcome, role));
     let middle = format!(r#"","params":[{}],"results":[{result}]"#, params.join(","));
@@ -154,7 +151,7 @@ fn escaped(text: &str) -> String {
     for character in text.chars() {
         match character {
             '"' | '\\' => escaped.extend(['\\', character]),
-            '\0'..='\x1f' => escaped.push_str(&format!("\\u{:04x}", u32::from(character))),
+            '\0'..='\x1f' => escaped.extend(format!("\\u{:04x}", u32::from(character)).chars()),
             other => escaped.push(other),
         }
     }

@@ -50,11 +50,8 @@ pub fn classify(ty: &Type, mark: Option<bool>, errors: &mut Errors) -> Value {
             "`#[resource]` marks an alias of `Resource<T>`, by itself, behind `&` or `&mut`, and in an `Option`; this \
              type cannot be one",
         );
-    } else if let Some((holder, resource)) = holder(ty).filter(|_| mark.is_none()) {
-        errors.push(
-            resource,
-            format!("a host reference cannot cross inside {holder}: pass each `Resource` as a value of its own"),
-        );
+    } else if let Some(message) = nested(ty).filter(|_| mark.is_none()) {
+        errors.push(ty, message);
     } else {
         match plain(ty) {
             Ok(name) => return Value::Plain(name),
@@ -108,27 +105,46 @@ fn is_resource(ty: &Type) -> bool {
         .is_some_and(|last| last.ident == "Resource" || last.ident == "ResourceCopy"))
 }
 
-/// The innermost `Resource` in a type that is none itself, and what holds it, in words.
-fn holder(ty: &Type) -> Option<(String, &Type)> {
-    let within = |inner: &'_ Type| is_resource(inner) || holder(inner).is_some();
-    let found = |words: &str, inner| match holder(inner) {
-        Some(deeper) => Some(deeper),
-        None => Some((words.to_owned(), inner)),
-    };
-    match ty {
-        Type::Tuple(tuple) => tuple.elems.iter().map(bare).find(|ty| within(ty)).and_then(|ty| found("a tuple", ty)),
-        Type::Slice(slice) => Some(bare(&slice.elem)).filter(|ty| within(ty)).and_then(|ty| found("a slice", ty)),
-        Type::Array(array) => Some(bare(&array.elem)).filter(|ty| within(ty)).and_then(|ty| found("an array", ty)),
-        Type::Ptr(pointer) => Some(bare(&pointer.elem)).filter(|ty| within(ty)).and_then(|ty| found("a pointer", ty)),
-        Type::Reference(borrow) => {
-            Some(bare(&borrow.elem)).filter(|ty| within(ty)).and_then(|ty| found("a further reference", ty))
-        }
+/// What is wrong with a type that is no host reference and has one inside.
+fn nested(ty: &Type) -> Option<String> {
+    if !holds_resource(ty) {
+        return None;
+    }
+    let holder = match ty {
+        Type::Reference(borrow) => return nested(bare(&borrow.elem)).or_else(|| Some(LAYERS.to_owned())),
         Type::Path(path) => {
-            let last = path.path.segments.last()?;
-            let inner = type_arguments(&last.arguments).map(bare).find(|ty| within(ty))?;
-            found(&format!("`{}`", last.ident), inner)
+            if let Some(inner) = option(ty) {
+                return nested(bare(inner)).or_else(|| Some(LAYERS.to_owned()));
+            }
+            if is_resource(ty) {
+                return None;
+            }
+            format!("`{}`", path.path.segments.last()?.ident)
         }
-        _ => None,
+        Type::Tuple(_) => "a tuple".to_owned(),
+        Type::Slice(_) => "a slice".to_owned(),
+        Type::Array(_) => "an array".to_owned(),
+        _ => "a pointer".to_owned(),
+    };
+    Some(format!("a host reference cannot cross inside {holder}: pass each `Resource` as a value of its own"))
+}
+
+const LAYERS: &str =
+    "this nesting cannot cross: expected `Resource<T>`, `&Resource<T>` or `&mut Resource<T>`, or one of \
+                      them in an `Option`";
+
+fn holds_resource(ty: &Type) -> bool {
+    let within = |inner: &Type| holds_resource(bare(inner));
+    match ty {
+        Type::Tuple(tuple) => tuple.elems.iter().any(within),
+        Type::Slice(slice) => within(&slice.elem),
+        Type::Array(array) => within(&array.elem),
+        Type::Ptr(pointer) => within(&pointer.elem),
+        Type::Reference(borrow) => within(&borrow.elem),
+        Type::Path(path) => {
+            is_resource(ty) || path.path.segments.last().is_some_and(|last| type_arguments(&last.arguments).any(within))
+        }
+        _ => false,
     }
 }
 
@@ -176,12 +192,12 @@ fn primitive(ty: &Type) -> Option<&'static str> {
         ("usize", "usize"),
     ];
     let Type::Path(path) = ty else { return None };
-    let prefix: Vec<_> = path.path.segments.iter().rev().skip(1).map(|segment| segment.ident.to_string()).collect();
-    if !(prefix.is_empty() || matches!(prefix.as_slice(), [module, root] if module == "primitive" && root != "self")) {
-        return None;
-    }
-    let last = &path.path.segments.last()?.ident;
-    NAMES.iter().find(|(rust, _)| last == rust).map(|(_, name)| *name)
+    let path: Vec<String> = path.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+    let spelled = match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [name] | ["core" | "std", "primitive", name] => name,
+        _ => return None,
+    };
+    NAMES.iter().find(|(rust, _)| *rust == spelled).map(|(_, name)| *name)
 }
 
 fn is_text(ty: &Type) -> bool {
