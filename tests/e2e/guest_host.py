@@ -38,7 +38,11 @@ _VALUES: Mapping[str, Callable[[], ValType]] = {
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Types of a function's values, one letter each: ``r`` for a reference, ``i`` and ``I``, ``f`` and ``d``."""
+    """Types of a function's values, one letter each.
+
+    ``r`` is a reference, ``i`` and ``I`` are integers of 32 and 64 bits, ``f`` and ``d`` floats; ``s`` is a text, two
+    parameters: a pointer and a length.
+    """
 
     params: str
     results: str
@@ -52,7 +56,8 @@ class Signature:
     def core(self, reference: Callable[[], ValType]) -> FuncType:
         """Return the type of the function in a module whose references have the given type."""
         values = {**_VALUES, "r": reference}
-        return FuncType([values[letter]() for letter in self.params], [values[letter]() for letter in self.results])
+        params = self.params.replace("s", "ii")
+        return FuncType([values[letter]() for letter in params], [values[letter]() for letter in self.results])
 
 
 class Thing:
@@ -152,12 +157,6 @@ class Host:
         self.things[thing.label] = thing
         return thing
 
-    def text(self, pointer: int, length: int) -> str:
-        """Read a text in the guest's memory."""
-        memory = self._instance.exports(self._store)["memory"]
-        assert isinstance(memory, Memory)
-        return memory.read(self._store, pointer, pointer + length).decode()
-
     def call(self, name: str, *arguments: object) -> Any:
         """Call an export with objects and numbers; return its result."""
         signature = self._exports[name]
@@ -223,8 +222,12 @@ class Host:
         return ValType.externref() if self._processed else ValType.i32()
 
     def _host_function(self, name: str, signature: Signature, function: HostFunction) -> HostFunction:
-        def call(*raw: object) -> object:
-            arguments = [self._incoming(letter, value) for letter, value in zip(signature.params, raw, strict=True)]
+        def call(*raw: Any) -> object:
+            values = iter(raw)
+            arguments = [
+                self._text(next(values), next(values)) if letter == "s" else self._incoming(letter, next(values))
+                for letter in signature.params
+            ]
             self.events.append(f"  {name}{_shown(arguments)}")
             result = function(self, *arguments)
             self.events.append(f"  {name} answered {result!r}")
@@ -241,6 +244,11 @@ class Host:
 
     def _outgoing(self, letter: str, value: Any) -> Any:
         return self._surrogates.to_raw(value) if letter == "r" and not self._processed else value
+
+    def _text(self, pointer: int, length: int) -> str:
+        memory = self._instance.exports(self._store)["memory"]
+        assert isinstance(memory, Memory)
+        return memory.read(self._store, pointer, pointer + length).decode()
 
     def _dropped(self, thing: object) -> None:
         self.events.append(f"  dropped {thing!r}")

@@ -7,8 +7,8 @@ from guest_host import Api, Host, HostFunction, Thing
 # The calls that all guests share
 
 
-def _send(host: Host, sender: Thing, pointer: int, length: int) -> Thing:
-    host.state["last text"] = host.text(pointer, length)
+def _send(host: Host, sender: Thing, text: str) -> Thing:
+    host.state["last text"] = text
     return host.thing("message")
 
 
@@ -19,7 +19,7 @@ def _call_back(host: Host, message: Thing) -> Thing | None:
 
 
 _SHARED_IMPORTS: dict[tuple[str, str], tuple[str, HostFunction]] = {
-    ("host", "send"): ("rii:r", _send),
+    ("host", "send"): ("rs:r", _send),
     ("host", "length"): ("r:i", lambda host, message: len(message.label) if message else 3),
     ("host", "last_sender"): (":r", lambda host: host.state.get("last sender")),
     ("host", "consume"): ("rI:d", lambda host, message, tag: tag + 0.5),
