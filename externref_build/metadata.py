@@ -1,0 +1,262 @@
+"""What a guest declares about its functions: decode and encode the two custom sections that its SDK emits.
+
+``__externrefs`` says which parameters and results are references, byte for byte as the crate ``externref`` does; a
+linker concatenates the records of all object files. ``__externrefs_interface`` says what the values mean, one JSON
+object a line; processed modules keep it as one section, ``externref.interface``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from externref_build.errors import ContradictoryMetadataError, MalformedMetadataError
+from externref_build.wasm.types import F32, F64, I32, I64, ValType
+
+RECORDS_SECTION = "__externrefs"
+GUEST_INTERFACE_SECTION = "__externrefs_interface"
+INTERFACE_SECTION = "externref.interface"
+INTERFACE_VERSION = 1
+
+_EXPORT = 0xFFFFFFFF
+_REBUILD = "the guest was built with another version of its SDK, or the file is damaged: rebuild the guest"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Which values of one import or export are references."""
+
+    module: str | None
+    """The module of an import; None for an export."""
+    name: str
+    references: tuple[bool, ...]
+    """One entry a value, parameters first, then results."""
+    offset: int = 0
+    """Absolute offset of the record in the module, in bytes."""
+
+    @property
+    def label(self) -> str:
+        """The function as errors name it."""
+        return f"export `{self.name}`" if self.module is None else f"import `{self.module}.{self.name}`"
+
+
+def decode_records(section: bytes | memoryview, offset: int = 0) -> list[Record]:
+    """Decode the records of one ``__externrefs`` section, which lies at ``offset`` in its module.
+
+    Raises `MalformedMetadataError` where a record is cut off or a name is not UTF-8.
+    """
+    records = []
+    position = 0
+
+    def fail(problem: str) -> MalformedMetadataError:
+        where = f"`{RECORDS_SECTION}` section, metadata record at offset {offset + start:#x}"
+        return MalformedMetadataError(problem, where=where, remedy=_REBUILD)
+
+    def take(size: int, what: str) -> bytes:
+        nonlocal position
+        left = len(section) - position
+        if size > left:
+            raise fail(f"{what} takes {size} bytes where {left} are left")
+        position += size
+        return bytes(section[position - size : position])
+
+    def name(size: int, what: str) -> str:
+        try:
+            return take(size, what).decode()
+        except UnicodeDecodeError:
+            raise fail(f"{what} is not UTF-8") from None
+
+    while position < len(section):
+        start = position
+        kind = int.from_bytes(take(4, "the kind of a record"), "little")
+        module = None if kind == _EXPORT else name(kind, "the module name of an import")
+        function = name(int.from_bytes(take(4, "the length of a name"), "little"), "the name of a function")
+        bits = int.from_bytes(take(4, "the number of values"), "little")
+        mask = take((bits + 7) // 8, "the mask of references")
+        number = int.from_bytes(mask, "little")
+        if number >> bits:
+            raise fail(f"the mask marks values beyond the {bits} that it announces")
+        references = tuple(bool(number >> bit & 1) for bit in range(bits))
+        records.append(Record(module, function, references, offset + start))
+    return records
+
+
+def encode_record(record: Record) -> bytes:
+    """Encode one record as `decode_records` reads it."""
+    module = b"" if record.module is None else record.module.encode()
+    name = record.name.encode()
+    mask = sum(1 << bit for bit, is_reference in enumerate(record.references) if is_reference)
+    return b"".join(
+        (
+            (_EXPORT if record.module is None else len(module)).to_bytes(4, "little"),
+            module,
+            len(name).to_bytes(4, "little"),
+            name,
+            len(record.references).to_bytes(4, "little"),
+            mask.to_bytes((len(record.references) + 7) // 8, "little"),
+        )
+    )
+
+
+def merge_records(records: Iterable[Record]) -> list[Record]:
+    """Drop repeated records; raise `ContradictoryMetadataError` where two records of one function disagree."""
+    merged: dict[tuple[str | None, str], Record] = {}
+    for record in records:
+        known = merged.setdefault((record.module, record.name), record)
+        if known.references != record.references:
+            raise ContradictoryMetadataError(
+                f"two records of {record.label} disagree: {_spell(known)} and {_spell(record)}",
+                where=f"metadata records at offsets {known.offset:#x} and {record.offset:#x}",
+                remedy="two crates declare the same function with different references: make them agree",
+            )
+    return list(merged.values())
+
+
+def _spell(record: Record) -> str:
+    positions = [str(position) for position, is_reference in enumerate(record.references, 1) if is_reference]
+    return f"{len(record.references)} values, references at {', '.join(positions) or 'none'}"
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceType:
+    """A value that is a reference to a host object."""
+
+    resource: str
+    owned: bool = False
+    nullable: bool = False
+
+    def __str__(self) -> str:
+        spelled = f"{'own' if self.owned else 'ref'} {self.resource}"
+        return f"option<{spelled}>" if self.nullable else spelled
+
+
+ValueType = ResourceType | str
+"""A resource, or one of the plain types by name."""
+
+_CORE_TYPES: dict[str, ValType] = {
+    **dict.fromkeys(("bool", "s8", "u8", "s16", "u16", "s32", "u32", "char", "usize", "isize", "ptr"), I32),
+    **dict.fromkeys(("s64", "u64"), I64),
+    "f32": F32,
+    "f64": F64,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceFunction:
+    """One import or export with the names and types that its declaration gave it."""
+
+    kind: Literal["import", "export"]
+    module: str | None
+    name: str
+    params: tuple[tuple[str, ValueType], ...]
+    results: tuple[ValueType, ...]
+    doc: str | None
+    line: bytes
+    """The JSON object as the guest wrote it."""
+    offset: int = 0
+    """Absolute offset of the line in the module, in bytes."""
+
+    @property
+    def label(self) -> str:
+        """The function as errors name it."""
+        return f"export `{self.name}`" if self.module is None else f"import `{self.module}.{self.name}`"
+
+    def __str__(self) -> str:
+        params = ", ".join(f"{name}: {value_type}" for name, value_type in self.params)
+        results = ", ".join(map(str, self.results))
+        return f"({params})" + (f" -> {results}" if results else "")
+
+
+def decode_interface(section: bytes | memoryview, offset: int = 0) -> list[InterfaceFunction]:
+    """Decode an interface section, which lies at ``offset`` in its module.
+
+    Raises `MalformedMetadataError` for lines that are not what wire format 1 describes.
+    """
+    functions = []
+    position = 0
+    for line in bytes(section).split(b"\n"):
+        if line.strip(b"\0 \r"):
+            functions.append(_decode_interface_line(line, offset + position))
+        position += len(line) + 1
+    return functions
+
+
+def _decode_interface_line(line: bytes, offset: int) -> InterfaceFunction:
+    def fail(problem: str, remedy: str = _REBUILD) -> MalformedMetadataError:
+        return MalformedMetadataError(problem, where=f"interface record at offset {offset:#x}", remedy=remedy)
+
+    def value_type(value: Any) -> ValueType:
+        if isinstance(value, str):
+            return value
+        if isinstance(value, dict):
+            for key, owned in (("ref", False), ("own", True)):
+                if isinstance(value.get(key), str):
+                    return ResourceType(value[key], owned, value.get("null") is True)
+        raise fail(f"unknown value type {json.dumps(value)}")
+
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise fail(f"an interface record is not JSON: {error}") from None
+    if not isinstance(entry, dict):
+        raise fail("an interface record is not a JSON object")
+    if entry.get("v") != INTERFACE_VERSION:
+        found = json.dumps(entry.get("v"))
+        raise fail(f"interface version {found}, where {INTERFACE_VERSION} is known", "use a newer externref-build")
+    kind, module, name = entry.get("kind"), entry.get("module"), entry.get("name")
+    if kind not in ("import", "export") or not isinstance(name, str):
+        raise fail("an interface record without `kind` or `name`")
+    if not isinstance(module, str if kind == "import" else type(None)):
+        raise fail("an interface record of an import names its `module`, one of an export does not")
+    params, results, doc = entry.get("params", []), entry.get("results", []), entry.get("doc")
+    if not (
+        isinstance(params, list)
+        and isinstance(results, list)
+        and all(isinstance(param, list) and len(param) == 2 and isinstance(param[0], str) for param in params)
+        and isinstance(doc, (str, type(None)))
+    ):
+        raise fail("an interface record with malformed `params`, `results` or `doc`")
+    return InterfaceFunction(
+        kind,
+        module,
+        name,
+        tuple((param, value_type(value)) for param, value in params),
+        tuple(map(value_type, results)),
+        doc,
+        line,
+        offset,
+    )
+
+
+def merge_interface(functions: Iterable[InterfaceFunction]) -> list[InterfaceFunction]:
+    """Drop repeated functions; raise `ContradictoryMetadataError` where two declarations of one function disagree."""
+    merged: dict[tuple[str, str | None, str], InterfaceFunction] = {}
+    for function in functions:
+        known = merged.setdefault((function.kind, function.module, function.name), function)
+        if (known.results, [value for _, value in known.params]) != (
+            function.results,
+            [value for _, value in function.params],
+        ):
+            raise ContradictoryMetadataError(
+                f"two declarations of {function.label} disagree: {known} and {function}",
+                where=f"interface records at offsets {known.offset:#x} and {function.offset:#x}",
+                remedy="two crates declare the same function with different types: make them agree",
+            )
+    return list(merged.values())
+
+
+def encode_interface(functions: Iterable[InterfaceFunction]) -> bytes:
+    """Encode the consolidated interface section of a processed module, in an order that builds agree on."""
+    ordered = sorted(functions, key=lambda function: (function.kind, function.module or "", function.name))
+    return b"".join(function.line.strip(b"\0 \r") + b"\n" for function in ordered)
+
+
+def core_types(value_type: ValueType, *, is_result: bool) -> tuple[ValType | None, ...]:
+    """Spell a value type in core types: i32 for a reference before processing; None where any type will do."""
+    if isinstance(value_type, ResourceType):
+        return (I32,)
+    if value_type in ("str", "bytes"):
+        return (I64,) if is_result else (I32, I32)
+    return (_CORE_TYPES.get(value_type),)

@@ -1,0 +1,118 @@
+"""Edits of the sections around the code: types, imports, functions, tables, globals, exports, start and elements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from externref_build.processor.inference import Lowering
+from externref_build.processor.layout import DROP_HOOK_TYPE, Layout
+from externref_build.processor.signatures import NO_REFS
+from externref_build.wasm import sections as section_ids
+from externref_build.wasm.edits import Revision
+from externref_build.wasm.instructions import encode
+from externref_build.wasm.leb128 import decode_unsigned, encode_unsigned
+from externref_build.wasm.module import FUNC, TABLE
+from externref_build.wasm.types import EXTERNREF, I32, encode_func_type
+
+_EMPTY_TABLE = EXTERNREF + b"\x00\x00"
+_ZERO_VARIABLE = I32 + b"\x01" + encode("i32.const", 0) + encode("end")
+
+
+def edit_exports(layout: Layout, revision: Revision, table: str | None) -> set[int]:
+    """Let exports name functions in the form that they declare, and export the table.
+
+    Returns the functions that are no longer exported themselves.
+    """
+    hidden = set()
+    for export in layout.module.exports:
+        if export.kind != FUNC:
+            continue
+        refs = layout.signatures.exports.get(export.name, NO_REFS)
+        if refs == NO_REFS:
+            index = layout.integer_form(export.index)
+        else:
+            index = layout.reference_form(export.index, refs)
+        if index != export.index:
+            hidden.add(export.index)
+            revision.replace_index(export.index_start, export.end, index)
+    if table is not None:
+        name = table.encode()
+        entry = encode_unsigned(len(name)) + name + bytes((TABLE,)) + encode_unsigned(layout.table_index("slots"))
+        revision.extend_vector(section_ids.EXPORT, [entry])
+    return hidden
+
+
+def edit_indices(layout: Layout, revision: Revision) -> None:
+    """Let tables, globals, element segments and the start section name functions in their integer form."""
+    sites = list(layout.module.func_index_sites())
+    start = layout.module.start_site()
+    for site in [*sites, start] if start else sites:
+        if not layout.is_unchanged(site.index):
+            revision.replace_index(site.start, site.end, layout.integer_form(site.index))
+
+
+def edit_imports(layout: Layout, revision: Revision) -> None:
+    """Remove the surrogates, retype the declared imports, and import the drop hook."""
+    module = layout.module
+    removed = layout.signatures.surrogates
+    for func, entry in enumerate(module.func_imports):
+        if func in removed:
+            revision.replace(entry.start, entry.end, b"")
+        elif func in layout.signatures.imports:
+            func_type = layout.signatures.imports[func].retype(module.func_type(func))
+            revision.replace_index(entry.type_start, entry.end, layout.type_index(func_type))
+    section = module.section(section_ids.IMPORT)
+    if section is None or not removed:
+        return
+    if layout.drop_hook is not None:
+        names = b"".join(encode_unsigned(len(name)) + name for name in (text.encode() for text in layout.drop_hook))
+        entry_bytes = names + bytes((FUNC,)) + encode_unsigned(layout.type_index(DROP_HOOK_TYPE))
+        revision.replace(section.end, section.end, entry_bytes)
+    count_end = decode_unsigned(module.data, section.payload)[1]
+    count = len(module.imports) - len(removed) + (layout.drop_hook is not None)
+    revision.replace_index(section.payload, count_end, count)
+
+
+def edit_functions(layout: Layout, revision: Revision, lowering: Lowering) -> None:
+    """Retype the functions that take references now, and add the generated ones, fillers included."""
+    module = layout.module
+    imported = len(module.func_imports)
+    for func, refs in sorted(lowering.refs.items()):
+        site = module.type_index_site(func - imported)
+        type_index = layout.type_index(refs.retype(module.func_type(func)))
+        revision.replace_index(site.start, site.end, type_index)
+    layout.fill_holes()
+    funcs = [func for func in layout.new_funcs if func is not None]
+    types = [encode_unsigned(func.type_index) for func in funcs]
+    bodies = [encode_unsigned(len(func.body)) + func.body for func in funcs]
+    holes = layout.hole_count
+    revision.extend_vector(section_ids.FUNCTION, types[holes:], types[:holes])
+    revision.extend_vector(section_ids.CODE, bodies[holes:], bodies[:holes])
+
+
+def add_tables_and_globals(layout: Layout, revision: Revision) -> None:
+    """Add the tables and variables that the generated functions use, all of them empty or zero."""
+    revision.extend_vector(section_ids.TABLE, [_EMPTY_TABLE] * len(layout.tables))
+    revision.extend_vector(section_ids.GLOBAL, [_ZERO_VARIABLE] * len(layout.globals))
+
+
+def add_types(layout: Layout, revision: Revision) -> None:
+    """Append the new function types; nothing may ask for another one behind this."""
+    revision.extend_vector(section_ids.TYPE, [encode_func_type(func_type) for func_type in layout.new_types])
+
+
+def declare_values(layout: Layout, revision: Revision, values: Iterable[int], hidden: set[int]) -> None:
+    """Declare the functions that code uses as values and that nothing else may declare any more (``ref.func``, 3.4.1).
+
+    Args:
+        layout: The layout.
+        revision: The revision.
+        values: New indices of the functions that code uses as values.
+        hidden: Functions that were exported, and by that declared, and no longer are.
+    """
+    module = layout.module
+    known = {func for func in range(len(module.func_imports), module.func_count) if func not in hidden}
+    undeclared = sorted(set(values) - known)
+    if undeclared:
+        items = b"".join(map(encode_unsigned, undeclared))
+        revision.extend_vector(section_ids.ELEMENT, [b"\x03\x00" + encode_unsigned(len(undeclared)) + items])

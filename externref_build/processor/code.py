@@ -1,0 +1,134 @@
+"""Edits of function bodies: direct lowering in place, and calls of whatever has another index now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from externref_build.processor.dataflow import BlockTypeEdit, BytesEdit, CallEdit, Flow, FuncEdit, LocalEdit
+from externref_build.processor.inference import Lowering
+from externref_build.processor.layout import Layout
+from externref_build.processor.scan import bodies_naming
+from externref_build.processor.signatures import NO_REFS, Refs
+from externref_build.wasm.edits import Revision
+from externref_build.wasm.instructions import immediate, iterate_instructions
+from externref_build.wasm.leb128 import decode_unsigned, encode_signed, encode_unsigned
+from externref_build.wasm.module import Body, decode_body
+from externref_build.wasm.types import EXTERNREF, I32, FuncType
+
+_NOP, _RETURN, _RETURN_CALL = b"\x01", b"\x0f", 0x12
+_NAMING = frozenset({0x10, _RETURN_CALL, 0xD2})
+
+
+@dataclass(slots=True)
+class CodeEditor:
+    """Edits the bodies of one module."""
+
+    layout: Layout
+    lowering: Lowering
+    revision: Revision
+    twins: dict[int, dict[int, int]] = field(default_factory=dict)
+    """For each function with direct lowering: the new local for each old one that has a twin."""
+    values: set[int] = field(default_factory=set)
+    """The new indices of the functions that code uses as values, by ``ref.func``."""
+
+    edited: int = 0
+    """The number of bodies that were edited."""
+
+    def edit(self, hidden: Iterable[int]) -> None:
+        """Edit every body that has to change. ``hidden`` are functions that are no longer exported."""
+        module, layout = self.layout.module, self.layout
+        changed = {func for func in range(len(module.func_imports)) if not layout.is_unchanged(func)}
+        changed.update(layout.refs, hidden)
+        for func in sorted(self.lowering.flows):
+            self._lower_directly(func, self.lowering.flows[func])
+        others = [func for func in bodies_naming(module, changed) if func not in self.lowering.flows]
+        for func in others:
+            self._rename_calls(func)
+        self.edited = len(self.lowering.flows) + len(others)
+
+    def _rename_calls(self, func: int) -> None:
+        """Let a body that holds references as integers name all functions in their integer form."""
+        module, layout = self.layout.module, self.layout
+        start, end = module.body(func)
+        for instruction in iterate_instructions(module.data, decode_body(module.data, start, end).locals_end, end):
+            first = module.data[instruction[1]]
+            if first not in _NAMING:
+                continue
+            callee = immediate(module.data, instruction)
+            if first == 0xD2:
+                self.values.add(layout.integer_form(callee))
+            if layout.is_unchanged(callee):
+                continue
+            if layout.signatures.surrogates.get(callee) == "guard" and first != 0xD2:
+                self._delete_guard(instruction[1], instruction[2])
+            else:
+                self.revision.replace_index(instruction[1] + 1, instruction[2], layout.integer_form(callee))
+
+    def _delete_guard(self, start: int, end: int) -> None:
+        is_tail = self.layout.module.data[start] == _RETURN_CALL
+        self.revision.replace(start, end, (_RETURN if is_tail else _NOP) + _NOP * (end - start - 1))
+
+    def _lower_directly(self, func: int, flow: Flow) -> None:
+        module, layout, revision = self.layout.module, self.layout, self.revision
+        start, end = module.body(func)
+        body = decode_body(module.data, start, end)
+        twins = self._assign_twins(func, flow, body)
+        for edit in flow.edits:
+            if isinstance(edit, BytesEdit):
+                revision.replace(edit.start, edit.end, edit.data)
+            elif isinstance(edit, LocalEdit):
+                revision.replace_index(edit.start, edit.end, twins[edit.local])
+            elif isinstance(edit, BlockTypeEdit):
+                revision.replace(edit.start, edit.end, self._block_type(edit.func_type))
+            elif isinstance(edit, FuncEdit):
+                index = layout.integer_form(edit.func)
+                self.values.add(index)
+                if index != edit.func:
+                    revision.replace_index(edit.start, edit.end, index)
+            else:
+                self._edit_call(edit)
+
+    def _edit_call(self, edit: CallEdit) -> None:
+        layout = self.layout
+        surrogate = layout.signatures.surrogates.get(edit.func)
+        if surrogate == "guard":
+            self._delete_guard(edit.start - 1, edit.end)
+            return
+        if surrogate:
+            index = layout.surrogate_form(surrogate)
+        else:
+            index = layout.reference_form(edit.func, self._refs_of(edit.func))
+        if index != edit.func:
+            self.revision.replace_index(edit.start, edit.end, index)
+
+    def _refs_of(self, func: int) -> Refs:
+        """Tell which values of a function are references for a caller that has them as such."""
+        signatures = self.layout.signatures
+        if func < len(self.layout.module.func_imports):
+            return signatures.imports.get(func, NO_REFS)
+        return signatures.exported.get(func) or self.lowering.refs.get(func, NO_REFS)
+
+    def _assign_twins(self, func: int, flow: Flow, body: Body) -> dict[int, int]:
+        """Declare the twins of locals: references of those that were integers, integers of those that became references."""
+        module = self.layout.module
+        func_type = module.func_type(func)
+        used = sorted({edit.local for edit in flow.edits if isinstance(edit, LocalEdit)})
+        if not used:
+            return {}
+        params = self.lowering.refs.get(func, NO_REFS).params
+        to_numbers = [local for local in used if local < len(func_type.params) and params >> local & 1]
+        to_refs = sorted(set(used) - set(to_numbers))
+        groups = [(len(to_refs), EXTERNREF), (len(to_numbers), I32)]
+        encoded = [encode_unsigned(count) + val_type for count, val_type in groups if count]
+        count_end = decode_unsigned(module.data, body.start)[1]
+        self.revision.replace_index(body.start, count_end, body.group_count + len(encoded))
+        self.revision.replace(body.locals_end, body.locals_end, b"".join(encoded))
+        first = len(func_type.params) + body.local_count
+        self.twins[func] = {local: first + position for position, local in enumerate(to_refs + to_numbers)}
+        return self.twins[func]
+
+    def _block_type(self, func_type: FuncType) -> bytes:
+        if not func_type.params and len(func_type.results) == 1:
+            return func_type.results[0]
+        return encode_signed(self.layout.type_index(func_type))

@@ -1,0 +1,78 @@
+"""Custom sections other than names and debug info that have to fit the rewritten module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from externref_build._version import __version__
+from externref_build.wasm.leb128 import encode_unsigned
+from externref_build.wasm.reader import Reader
+
+TARGET_FEATURES = "target_features"
+PRODUCERS = "producers"
+CODE_METADATA_PREFIX = "metadata.code."
+SOURCE_MAP = "sourceMappingURL"
+
+_FEATURE = "reference-types"
+_TOOL = "externref-build"
+
+
+def add_target_feature(section: bytes | memoryview) -> bytes:
+    """Add ``+reference-types`` to the features that a module uses (tool conventions, "Target Features Section")."""
+    reader = Reader(section)
+    features = []
+    if section:
+        for _ in range(reader.count("target features", 2)):
+            features.append((reader.take(1), reader.name("a feature")))
+    kept = [(prefix, name) for prefix, name in features if name != _FEATURE]
+    kept.append((b"+", _FEATURE))
+    kept.sort(key=lambda feature: feature[1].encode())
+    return _vector([prefix + _name(name) for prefix, name in kept])
+
+
+def add_producer(section: bytes | memoryview) -> bytes:
+    """Add this tool to the tools that processed a module (tool conventions, "Producers Section")."""
+    reader = Reader(section)
+    fields: dict[str, list[tuple[str, str]]] = {}
+    if section:
+        for _ in range(reader.count("fields of producers", 2)):
+            field = fields.setdefault(reader.name("a field of producers"), [])
+            for _ in range(reader.count("producers", 2)):
+                field.append((reader.name("a producer"), reader.name("a version")))
+    processed = fields.setdefault("processed-by", [])
+    processed[:] = [entry for entry in processed if entry[0] != _TOOL] + [(_TOOL, __version__)]
+    encoded = [
+        _name(field) + _vector([_name(tool) + _name(version) for tool, version in entries])
+        for field, entries in fields.items()
+    ]
+    return _vector(encoded)
+
+
+def move_code_metadata(section: bytes | memoryview, move: Callable[[int, int], int | None]) -> bytes:
+    """Move the offsets of a ``metadata.code.*`` section (tool conventions, "Code Metadata").
+
+    ``move`` takes a function's index and an offset into its body, and gives the new offset, or None where the
+    instruction is gone.
+    """
+    reader = Reader(section)
+    funcs = []
+    for _ in range(reader.count("functions with metadata", 2)):
+        func = reader.u32("a function")
+        items = []
+        for _ in range(reader.count("metadata items", 2)):
+            moved = move(func, reader.u32("an offset"))
+            value = reader.take(reader.u32("the size of a metadata item"), "a metadata item")
+            if moved is not None:
+                items.append(encode_unsigned(moved) + encode_unsigned(len(value)) + value)
+        if items:
+            funcs.append(encode_unsigned(func) + _vector(items))
+    return _vector(funcs)
+
+
+def _name(text: str) -> bytes:
+    encoded = text.encode()
+    return encode_unsigned(len(encoded)) + encoded
+
+
+def _vector(items: list[bytes]) -> bytes:
+    return encode_unsigned(len(items)) + b"".join(items)

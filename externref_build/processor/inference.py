@@ -1,0 +1,261 @@
+"""Decide function by function between direct lowering and adapter, and infer what inner functions exchange.
+
+A function that is neither exported nor has its address taken is *inner*: all its callers are known. Where every caller
+passes references for a parameter, the parameter is one; where it returns references, its result is. Functions are
+interpreted until none of these masks grows any more; a mask starts empty and bits are only added.
+
+A function whose references escape keeps integers, and so do the inner functions that it calls: they are *locked*, and
+the inference starts over without them. What crosses the module's border is declared and never locked.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+
+from externref_build.processor.dataflow import Callee, Escape, Flow, Interpreter
+from externref_build.processor.events import BodyEvents, decode_events
+from externref_build.processor.scan import bodies_naming
+from externref_build.processor.signatures import NO_REFS, Refs, Signatures
+from externref_build.wasm.module import FUNC, Module
+from externref_build.wasm.types import FuncType
+
+MAX_RESTARTS = 12
+"""How often the inference starts over before it does without inner functions."""
+
+_SURROGATE_REFS = {
+    "insert": Refs(params=1),
+    "get": Refs(results=1),
+    "take": Refs(results=1),
+    "drop": NO_REFS,
+    "guard": NO_REFS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lowering:
+    """What is to become of the functions that touch references."""
+
+    refs: dict[int, Refs]
+    """Local functions whose parameters and results become references."""
+    flows: dict[int, Flow]
+    """Functions with direct lowering, by index."""
+    escapes: dict[int, Escape]
+    """Functions that need an adapter, by index, with the first instruction that forces it."""
+    events_of: Callable[[int], BodyEvents]
+    """Decodes the body of a local function, once."""
+
+
+def infer_lowering(
+    module: Module,
+    signatures: Signatures,
+    *,
+    describe: Callable[[int], str],
+    demoted: Collection[int] = (),
+) -> Lowering:
+    """Decide the lowering of each function that touches references.
+
+    Args:
+        module: The module.
+        signatures: What its border declares.
+        describe: Names a function, for reasons.
+        demoted: Functions that are to take adapters whatever they do.
+    """
+    inference = _Inference(module, signatures, describe, frozenset(demoted))
+    lowering = inference.infer(may_spill=True)
+    if lowering.escapes and any(flow.has_spills for flow in lowering.flows.values()):
+        lowering = inference.infer(may_spill=False)
+    return lowering
+
+
+@dataclass(slots=True)
+class _Inner:
+    """What is known of an inner function through which references flow."""
+
+    params: int = 0
+    results: int | None = None
+
+
+@dataclass(slots=True)
+class _Inference:
+    module: Module
+    signatures: Signatures
+    describe: Callable[[int], str]
+    demoted: frozenset[int]
+    events: dict[int, BodyEvents] = field(default_factory=dict)
+    callers: dict[int, set[int]] = field(default_factory=dict)
+    """For each function that was looked for: the functions whose code names it."""
+    values: set[int] = field(default_factory=set)
+    """Those of them that some code uses as a value, by ``ref.func``."""
+    tag_types: tuple[FuncType, ...] = ()
+    locked: set[int] = field(default_factory=set)
+    """Functions that exchange integers only."""
+    inner: dict[int, _Inner] = field(default_factory=dict)
+    flows: dict[int, Flow] = field(default_factory=dict)
+    escapes: dict[int, Escape] = field(default_factory=dict)
+    pending: deque[int] = field(default_factory=deque)
+    queued: set[int] = field(default_factory=set)
+    may_spill: bool = True
+
+    def infer(self, *, may_spill: bool) -> Lowering:
+        """Restart until no inner function has to be locked any more."""
+        self.may_spill = may_spill
+        self.tag_types = self.module.tag_types()
+        self.locked = self._fixed_functions()
+        roots = self._find_roots()
+        for restart in range(MAX_RESTARTS + 1):
+            if restart == MAX_RESTARTS:
+                self.locked.update(range(len(self.module.func_imports), self.module.func_count))
+            self.inner, self.flows, self.escapes = {}, {}, {}
+            self._schedule(sorted(roots))
+            self._reach_fixed_point()
+            to_lock = self._conflicts() - self.locked
+            if not to_lock:
+                break
+            self.locked |= to_lock
+        return Lowering(self._refs(), dict(self.flows), dict(self.escapes), self._events_of)
+
+    def _fixed_functions(self) -> set[int]:
+        """Collect the functions whose types others rely on: exported ones and those in tables, globals and start."""
+        module = self.module
+        fixed = {export.index for export in module.exports if export.kind == FUNC}
+        fixed.update(site.index for site in module.func_index_sites())
+        start = module.start_site()
+        if start:
+            fixed.add(start.index)
+        return fixed
+
+    def _find_roots(self) -> set[int]:
+        """Find the functions that touch references by themselves."""
+        signatures = self.signatures
+        border = {*signatures.surrogates, *signatures.imports, *signatures.exported}
+        self._find_callers(border)
+        callers = (self.callers[func] for func in border)
+        return set(signatures.exported).union(signatures.divided, *callers)
+
+    def _find_callers(self, funcs: Iterable[int]) -> None:
+        """Find the functions whose code really names one of the functions, in calls or as a value."""
+        wanted = {func for func in funcs if func not in self.callers}
+        self.callers.update((func, set()) for func in wanted)
+        for func in bodies_naming(self.module, wanted):
+            events = self._events_of(func)
+            self.values |= wanted.intersection(events.indices("ref.func"))
+            for callee in wanted.intersection(events.indices("call", "return_call", "ref.func")):
+                self.callers[callee].add(func)
+
+    def _events_of(self, func: int) -> BodyEvents:
+        if func not in self.events:
+            self.events[func] = decode_events(self.module, func)
+        return self.events[func]
+
+    def _schedule(self, funcs: Iterable[int]) -> None:
+        for func in funcs:
+            if func not in self.queued:
+                self.queued.add(func)
+                self.pending.append(func)
+
+    def _reach_fixed_point(self) -> None:
+        announced: set[int] = set()
+        while True:
+            while self.pending:
+                func = self.pending.popleft()
+                self.queued.remove(func)
+                self._interpret(func)
+            fresh = sorted(self.inner.keys() - announced)
+            if not fresh:
+                return
+            announced.update(fresh)
+            self._find_callers(fresh)
+            for func in fresh:
+                self._schedule(sorted(self.callers[func]))
+
+    def _interpret(self, func: int) -> None:
+        self.flows.pop(func, None)
+        self.escapes.pop(func, None)
+        if func in self.demoted:
+            self.escapes[func] = Escape(self.module.body(func)[0], "an adapter was asked for")
+            return
+        if func in self.signatures.divided:
+            reason = "it is exported under names that declare different references"
+            self.escapes[func] = Escape(self.module.body(func)[0], reason)
+            return
+        declared = self.signatures.exported.get(func)
+        inner = self.inner.get(func)
+        is_open = declared is None and func not in self.locked
+        refs = declared or NO_REFS
+        interpreter = Interpreter(
+            self.module.data,
+            self._events_of(func),
+            self.module.func_type(func),
+            inner.params if inner and is_open else refs.params,
+            None if is_open else refs.results,
+            callee=self._callee,
+            describe=self.describe,
+            tag_types=self.tag_types,
+            may_spill=self.may_spill,
+        )
+        try:
+            flow = interpreter.run()
+        except Escape as escape:
+            self.escapes[func] = escape
+            return
+        self.flows[func] = flow
+        for callee, (_, passed) in flow.arguments.items():
+            self._widen_params(callee, passed)
+        if is_open:
+            self._widen_results(func, flow.results)
+
+    def _widen_params(self, func: int, passed: int) -> None:
+        known = self.inner.get(func)
+        if known is None:
+            if not passed:
+                return
+            known = self.inner[func] = _Inner()
+        if passed & ~known.params:
+            known.params |= passed
+            self._schedule([func])
+
+    def _widen_results(self, func: int, results: int | None) -> None:
+        known = self.inner.get(func)
+        if known is None:
+            if not results:
+                return
+            known = self.inner[func] = _Inner()
+        if results is not None and (known.results is None or results & ~known.results):
+            known.results = (known.results or 0) | results
+            self._schedule(sorted(self.callers.get(func, ())))
+
+    def _callee(self, func: int, offset: int) -> Callee:
+        func_type = self.module.func_type(func, offset)
+        signatures = self.signatures
+        refs = NO_REFS
+        surrogate = signatures.surrogates.get(func)
+        if surrogate:
+            refs = _SURROGATE_REFS[surrogate]
+        elif func in signatures.imports:
+            refs = signatures.imports[func]
+        elif func in signatures.exported:
+            refs = signatures.exported[func]
+        elif func >= len(self.module.func_imports) and func not in self.locked:
+            inner = self.inner.get(func)
+            params, results = (inner.params, inner.results) if inner else (0, None)
+            return Callee(len(func_type.params), len(func_type.results), params, results, is_inferred=True)
+        return Callee(len(func_type.params), len(func_type.results), refs.params, refs.results)
+
+    def _conflicts(self) -> set[int]:
+        """Collect the inner functions that cannot exchange references: somebody passes numbers, or was demoted."""
+        conflicts = {func for func in self.inner if func in self.escapes}
+        for flow in self.flows.values():
+            for func, (numbers, _) in flow.arguments.items():
+                inner = self.inner.get(func)
+                if inner and numbers & inner.params:
+                    conflicts.add(func)
+        for func in self.escapes:
+            conflicts.update(self.inner.keys() & set(self._events_of(func).indices("call", "return_call", "ref.func")))
+        return conflicts | (self.inner.keys() & self.values)
+
+    def _refs(self) -> dict[int, Refs]:
+        refs = {func: Refs(inner.params, inner.results or 0) for func, inner in self.inner.items()}
+        refs.update({func: found for func, found in self.signatures.exported.items() if func not in self.escapes})
+        return {func: found for func, found in refs.items() if found != NO_REFS}

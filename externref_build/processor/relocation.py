@@ -1,0 +1,129 @@
+"""Names, debug info and code metadata: the custom sections that point into code, brought in line with its edits."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from externref_build.errors import DebugInfoError, MalformedModuleError
+from externref_build.processor import custom
+from externref_build.processor.code import CodeEditor
+from externref_build.processor.debuginfo import CodeMap, is_debug_section, patch
+from externref_build.wasm import sections as section_ids
+from externref_build.wasm.edits import Edit, Revision
+from externref_build.wasm.leb128 import decode_unsigned
+from externref_build.wasm.names import rewrite_names
+from externref_build.wasm.sections import Section
+
+_STRIP = 'drop it with debug-info = "names" or "strip"'
+
+
+def rename(section: Section, editor: CodeEditor) -> bytes:
+    """Rewrite a name section: imports moved, functions and locals were added."""
+    layout = editor.layout
+    module = layout.module
+    removed = layout.signatures.surrogates
+    imported = len(module.func_imports)
+    first_hole = imported - layout.hole_count
+    first = [] if layout.drop_hook is None else [(first_hole - 1, ".".join(layout.drop_hook))]
+    last = []
+    for position, func in enumerate(layout.new_funcs):
+        assert func is not None
+        if position < layout.hole_count:
+            first.append((first_hole + position, func.name))
+        else:
+            last.append((module.func_count + position - layout.hole_count, func.name))
+    try:
+        return rewrite_names(
+            module.data[section.content : section.end],
+            imported=imported,
+            renumber=lambda func: None if func in removed else layout.import_index(func),
+            first_funcs=first,
+            last_funcs=last,
+            twins=editor.twins,
+            relabelled={func for func, flow in editor.lowering.flows.items() if flow.deleted},
+        )
+    except MalformedModuleError as error:
+        raise MalformedModuleError(f"in the name section: {error.summary}", section.content + error.offset) from None
+
+
+def move_code_metadata(revision: Revision) -> None:
+    """Move the offsets in ``metadata.code.*`` sections."""
+    module = revision.module
+    found = [section for section in module.sections if (section.name or "").startswith(custom.CODE_METADATA_PREFIX)]
+    if not found:
+        return
+    edits = revision.code_edits()
+
+    def move(func: int, offset: int) -> int | None:
+        local = func - len(module.func_imports)
+        if not 0 <= local < len(module.body_starts):
+            return None
+        start = module.body_starts[local]
+        return _move_within(edits, start, start + offset)
+
+    for section in found:
+        content = module.data[section.content : section.end]
+        try:
+            revision.custom[section.start] = custom.move_code_metadata(content, move)
+        except MalformedModuleError as error:
+            summary = f"in the `{section.name}` section: {error.summary}"
+            raise MalformedModuleError(summary, section.content + error.offset) from None
+
+
+def _move_within(edits: list[Edit], start: int, offset: int) -> int | None:
+    """Tell where an instruction stands in its body after the edits, from the body's start; None if it is gone."""
+    first = bisect_right(edits, start - 1, key=lambda edit: edit.start)
+    growth = 0
+    for edit in edits[first:]:
+        if edit.start > offset or (edit.start == offset and edit.end > offset):
+            break
+        if edit.start < offset < edit.end:
+            return None
+        growth += len(edit.data) - (edit.end - edit.start)
+    return offset - start + growth
+
+
+def move_debug_info(revision: Revision) -> None:
+    """Patch the debug info for the code's edits.
+
+    Raises `DebugInfoError` for debug info that cannot be kept right.
+    """
+    module = revision.module
+    sections = {}
+    starts = {}
+    for section in module.sections:
+        if section.name == custom.SOURCE_MAP:
+            raise DebugInfoError("a source map lies in another file and would no longer fit", section.name, remedy=_STRIP)
+        if section.name and is_debug_section(section.name):
+            sections[section.name] = module.data[section.content : section.end]
+            starts[section.name] = section.start
+    if sections:
+        for name, content in patch(sections, code_map_of(revision)).items():
+            revision.custom[starts[name]] = bytes(content)
+
+
+def code_map_of(revision: Revision) -> CodeMap:
+    """Map offsets in the payload of the old code section to offsets in that of the new one."""
+    module = revision.module
+    code = module.section(section_ids.CODE)
+    if code is None:
+        return CodeMap((), ())
+    first_size = decode_unsigned(module.data, code.payload)[1]
+    pairs = [(first_size - code.payload, first_size - code.payload)]
+    growth = 0
+    for edit in revision.code_edits():
+        start, end = edit.start - code.payload, edit.end - code.payload
+        if end > start >= pairs[0][0]:
+            _append(pairs, start, start + growth)
+        growth += len(edit.data) - (end - start)
+        _append(pairs, end, end + growth)
+    _append(pairs, code.end - code.payload, code.end - code.payload + growth)
+    return CodeMap.from_pairs(pairs)
+
+
+def _append(pairs: list[tuple[int, int]], old: int, new: int) -> None:
+    """Append a pair; of two for one old offset, the first stays if bytes go on being replaced there."""
+    if pairs[-1][0] == old:
+        pairs[-1] = (old, new)
+    else:
+        pairs.append((old, new))

@@ -1,0 +1,223 @@
+"""The steps of processing, in order; each is explained in the module that it calls.
+
+1. Read the index spaces and the guest's metadata, and match the two (`signatures`).
+2. Decide which functions hold references as references, and which as integers (`inference`, `dataflow`).
+3. Give indices to what is new (`layout`, `intrinsics`), edit the functions that name it (`code`) and the sections
+   around them (`border`).
+4. Bring names, debug info and other custom sections in line (`relocation`, `custom`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Literal, TypeVar
+
+from externref_build.errors import AdapterRequiredError, ExternrefBuildError, SeveralErrors, TableNameError
+from externref_build.metadata import (
+    GUEST_INTERFACE_SECTION,
+    INTERFACE_SECTION,
+    RECORDS_SECTION,
+    InterfaceFunction,
+    decode_interface,
+    decode_records,
+    encode_interface,
+    merge_interface,
+    merge_records,
+)
+from externref_build.processor import border, custom
+from externref_build.processor.code import CodeEditor
+from externref_build.processor.debuginfo import is_debug_section
+from externref_build.processor.inference import Lowering, infer_lowering
+from externref_build.processor.labels import FuncLabels
+from externref_build.processor.layout import Layout
+from externref_build.processor.relocation import move_code_metadata, move_debug_info, rename
+from externref_build.processor.report import FunctionLowering, Report, Step, SurrogateUse
+from externref_build.processor.signatures import Signatures, match_signatures
+from externref_build.wasm.edits import Revision
+from externref_build.wasm.module import Module, decode_module
+from externref_build.wasm.sections import Section
+
+DebugInfo = Literal["keep", "names", "strip"]
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a module is to be processed; `Processor` explains each option."""
+
+    table: str | None = "externrefs"
+    drop_hook: tuple[str, str] | None = None
+    require_direct: bool = False
+    debug_info: DebugInfo = "keep"
+    interface: bool = True
+    demoted: frozenset[int] = frozenset()
+    """Functions that take adapters whatever they do, for tests of the adapters."""
+
+
+@dataclass(slots=True)
+class _Clock:
+    steps: list[Step] = field(default_factory=list)
+    started: float = field(default_factory=perf_counter)
+
+    def step(self, name: str, count: int) -> None:
+        now = perf_counter()
+        self.steps.append(Step(name, count, now - self.started))
+        self.started = now
+
+
+def rewrite(data: bytes | memoryview, options: Options) -> tuple[bytes, Report]:
+    """Process a module; return its bytes and what was done."""
+    clock = _Clock()
+    module = decode_module(data)
+    clock.step("functions indexed", module.func_count)
+    records = merge_records(_decode_all(module, RECORDS_SECTION, decode_records))
+    functions = merge_interface(_decode_all(module, GUEST_INTERFACE_SECTION, decode_interface))
+    signatures = match_signatures(module, records, functions)
+    clock.step("declarations read", len(records))
+
+    labels = FuncLabels(module)
+    lowering = None
+    revision = Revision(module)
+    hook = options.drop_hook if "drop" in signatures.surrogates.values() else None
+    if signatures.surrogates or module.custom_sections(RECORDS_SECTION):
+        _check_table_name(module, options.table)
+        lowering = infer_lowering(module, signatures, describe=labels.describe, demoted=options.demoted)
+        clock.step("functions analysed", len(lowering.flows) + len(lowering.escapes))
+        if options.require_direct and lowering.escapes:
+            raise _adapters_required(lowering, labels)
+        editor = _revise(revision, signatures, lowering, labels.describe, hook, options.table)
+        clock.step("function bodies edited", editor.edited)
+        _revise_custom_sections(revision, editor, options.debug_info)
+        clock.step("custom sections edited", len(revision.custom) + len(revision.new_custom))
+    _consolidate_interface(revision, functions, keep=options.interface)
+    _strip(revision, options.debug_info)
+
+    is_changed = bool(revision.edits or revision.new_sections or revision.custom or revision.new_custom)
+    output = b"".join(revision.apply()) if is_changed else bytes(data)
+    clock.step("bytes written", len(output))
+    report = Report(
+        changed=is_changed,
+        imports=signatures.report_imports,
+        exports=signatures.report_exports,
+        functions=_report_functions(lowering, labels) if lowering else (),
+        surrogates=_count_surrogates(signatures, lowering) if lowering else (),
+        table=options.table if lowering else None,
+        drop_hook=hook,
+        input_size=len(data),
+        output_size=len(output),
+        steps=tuple(clock.steps),
+    )
+    return output, report
+
+
+def _decode_all(module: Module, name: str, decode: Callable[[memoryview, int], list[_T]]) -> list[_T]:
+    decoded: list[_T] = []
+    for section in module.custom_sections(name):
+        decoded += decode(module.data[section.content : section.end], section.content)
+    return decoded
+
+
+def _check_table_name(module: Module, table: str | None) -> None:
+    for export in module.exports:
+        if export.name == table:
+            raise TableNameError(
+                f"the table of references is to be exported as `{table}`, which the module exports already",
+                where=f"offset {export.index_start:#x}",
+                remedy="choose another name (`table`, --table), or none (`table = false`, --no-table)",
+            )
+
+
+def _adapters_required(lowering: Lowering, labels: FuncLabels) -> ExternrefBuildError:
+    errors = [
+        AdapterRequiredError(
+            f"function `{labels.describe(func)}` needs an adapter: {escape.reason}",
+            where=f"offset {escape.offset:#x} (function {func})",
+            remedy="keep the reference in arguments, results and local variables, or allow adapters",
+        )
+        for func, escape in sorted(lowering.escapes.items())
+    ]
+    return errors[0] if len(errors) == 1 else SeveralErrors(errors)
+
+
+def _revise(
+    revision: Revision,
+    signatures: Signatures,
+    lowering: Lowering,
+    describe: Callable[[int], str],
+    hook: tuple[str, str] | None,
+    table: str | None,
+) -> CodeEditor:
+    """Edit everything but custom sections. Types come last, for every other step may ask for a new one."""
+    module = revision.module
+
+    def reads_param(func: int, position: int) -> bool:
+        return position in lowering.events_of(func).indices("local.get")
+
+    layout = Layout(module, signatures, lowering.refs, hook, describe, reads_param)
+    editor = CodeEditor(layout, lowering, revision)
+    hidden = border.edit_exports(layout, revision, table)
+    editor.edit(hidden)
+    border.edit_indices(layout, revision)
+    border.edit_imports(layout, revision)
+    border.edit_functions(layout, revision, lowering)
+    border.add_tables_and_globals(layout, revision)
+    border.declare_values(layout, revision, editor.values, hidden)
+    border.add_types(layout, revision)
+    return editor
+
+
+def _revise_custom_sections(revision: Revision, editor: CodeEditor, debug_info: DebugInfo) -> None:
+    module = revision.module
+    for section in module.custom_sections(RECORDS_SECTION):
+        revision.custom[section.start] = None
+    for name, add in (
+        (custom.TARGET_FEATURES, custom.add_target_feature),
+        (custom.PRODUCERS, custom.add_producer),
+    ):
+        found: Sequence[Section] = module.custom_sections(name)
+        if found:
+            revision.custom[found[0].start] = add(module.data[found[0].content : found[0].end])
+        else:
+            revision.new_custom.append((name, add(b"")))
+    if debug_info != "strip":
+        for section in module.custom_sections("name"):
+            revision.custom[section.start] = rename(section, editor)
+    if debug_info == "keep":
+        move_debug_info(revision)
+    move_code_metadata(revision)
+
+
+def _consolidate_interface(revision: Revision, functions: list[InterfaceFunction], *, keep: bool) -> None:
+    """Replace the guest's interface sections by one for hosts."""
+    for section in revision.module.custom_sections(GUEST_INTERFACE_SECTION):
+        revision.custom[section.start] = None
+    if functions and keep:
+        revision.new_custom.append((INTERFACE_SECTION, encode_interface(functions)))
+
+
+def _strip(revision: Revision, debug_info: DebugInfo) -> None:
+    """Remove the custom sections that are not to be kept."""
+    if debug_info == "keep":
+        return
+    for section in revision.module.sections:
+        name = section.name or ""
+        if is_debug_section(name) or name == custom.SOURCE_MAP or (name == "name" and debug_info == "strip"):
+            revision.custom[section.start] = None
+
+
+def _report_functions(lowering: Lowering, labels: FuncLabels) -> tuple[FunctionLowering, ...]:
+    found = [FunctionLowering(func, labels.describe(func), "direct", None, None) for func in lowering.flows]
+    for func, escape in lowering.escapes.items():
+        found.append(FunctionLowering(func, labels.describe(func), "adapter", escape.reason, escape.offset))
+    return tuple(sorted(found, key=lambda function: function.index))
+
+
+def _count_surrogates(signatures: Signatures, lowering: Lowering) -> tuple[SurrogateUse, ...]:
+    calls = dict.fromkeys(signatures.surrogates, 0)
+    for func in lowering.flows.keys() | lowering.escapes.keys():
+        for callee in lowering.events_of(func).indices("call", "return_call"):
+            if callee in calls:
+                calls[callee] += 1
+    return tuple(SurrogateUse(name, calls[func]) for func, name in signatures.surrogates.items())

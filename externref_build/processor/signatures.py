@@ -1,0 +1,293 @@
+"""Which values of which functions are references: the guest's declarations, matched with the module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from externref_build.errors import (
+    ArityError,
+    ExternrefBuildError,
+    MetadataError,
+    MissingExportError,
+    NotI32Error,
+    SeveralErrors,
+    SurrogateError,
+    WrongKindError,
+)
+from externref_build.metadata import InterfaceFunction, Record, ResourceType, core_types
+from externref_build.processor.report import Declaration
+from externref_build.wasm.module import FUNC, KIND_NAMES, Export, Import, Module
+from externref_build.wasm.types import EXTERNREF, I32, FuncType, ValType, format_val_type
+
+SURROGATE_MODULE = "externref"
+
+SURROGATE_TYPES = {
+    "insert": FuncType((I32,), (I32,)),
+    "get": FuncType((I32,), (I32,)),
+    "drop": FuncType((I32,)),
+    "take": FuncType((I32,), (I32,)),
+    "guard": FuncType(),
+}
+
+_MIXED_BUILDS = (
+    "the module and its `__externrefs` section come from different builds: rebuild the guest, or delete its target folder"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refs:
+    """Which parameters and results of a function are references. Bit ``i`` stands for position ``i``."""
+
+    params: int = 0
+    results: int = 0
+
+    def retype(self, func_type: FuncType) -> FuncType:
+        """Replace the types at the marked positions by externref."""
+        return FuncType(_replace(func_type.params, self.params), _replace(func_type.results, self.results))
+
+
+NO_REFS = Refs()
+
+
+def _replace(types: tuple[ValType, ...], mask: int) -> tuple[ValType, ...]:
+    return tuple(EXTERNREF if mask >> position & 1 else val_type for position, val_type in enumerate(types))
+
+
+@dataclass(frozen=True, slots=True)
+class Signatures:
+    """The functions that references cross on their way into and out of the module."""
+
+    surrogates: dict[int, str]
+    """The surrogate that each such import stands for, by function index."""
+    imports: dict[int, Refs]
+    """Declared imports, by function index."""
+    exports: dict[str, Refs]
+    """Declared exports, by name."""
+    exported: dict[int, Refs]
+    """Functions all of whose exports are declared, and declared alike."""
+    divided: frozenset[int]
+    """Functions exported under several names that are not declared alike."""
+    report_imports: tuple[Declaration, ...]
+    report_exports: tuple[Declaration, ...]
+
+
+def match_signatures(module: Module, records: Iterable[Record], functions: Iterable[InterfaceFunction]) -> Signatures:
+    """Match metadata with the imports and exports of a module.
+
+    Raises one `MetadataError`, or `SeveralErrors` with all that were found, where they do not fit.
+    """
+    imports_by_name: dict[tuple[str | None, str], list[tuple[int, Import]]] = {}
+    func = -1
+    for entry in module.imports:
+        func += entry.kind == FUNC
+        imports_by_name.setdefault((entry.module, entry.name), []).append((func, entry))
+    matcher = _Matcher(module, imports_by_name, {export.name: export for export in module.exports})
+    surrogates = matcher.match_surrogates()
+    for record in records:
+        if record.module is None:
+            matcher.match_export(record)
+        else:
+            matcher.match_import(record)
+    for function in functions:
+        matcher.check_interface(function)
+    if matcher.errors:
+        raise matcher.errors[0] if len(matcher.errors) == 1 else SeveralErrors(matcher.errors)
+    by_func: dict[int, set[Refs]] = {}
+    for export in module.exports:
+        if export.kind == FUNC:
+            by_func.setdefault(export.index, set()).add(matcher.exports.get(export.name, NO_REFS))
+    imported = len(module.func_imports)
+    local = {func: found for func, found in by_func.items() if func >= imported}
+    return Signatures(
+        surrogates,
+        matcher.imports,
+        matcher.exports,
+        {func: refs for func, (refs, *others) in local.items() if not others and refs != NO_REFS},
+        frozenset(func for func, found in local.items() if len(found) > 1),
+        tuple(matcher.report_imports),
+        tuple(matcher.report_exports),
+    )
+
+
+@dataclass(slots=True)
+class _Matcher:
+    """Collects every fault before it gives up."""
+
+    module: Module
+    imports_by_name: dict[tuple[str | None, str], list[tuple[int, Import]]]
+    """Imports of each name, with their function indices; those of other kinds with that of the function before them."""
+    exports_by_name: dict[str, Export]
+    imports: dict[int, Refs] = field(default_factory=dict)
+    exports: dict[str, Refs] = field(default_factory=dict)
+    report_imports: list[Declaration] = field(default_factory=list)
+    report_exports: list[Declaration] = field(default_factory=list)
+    errors: list[ExternrefBuildError] = field(default_factory=list)
+
+    def match_surrogates(self) -> dict[int, str]:
+        """Find the surrogate imports, and refuse what else is imported under their module's name."""
+        surrogates = {}
+        func = -1
+        for entry in self.module.imports:
+            func += entry.kind == FUNC
+            if entry.module != SURROGATE_MODULE:
+                continue
+            where = f"offset {entry.start:#x}"
+            expected = SURROGATE_TYPES.get(entry.name)
+            if expected is None or entry.kind != FUNC:
+                known = ", ".join(SURROGATE_TYPES)
+                self.errors.append(
+                    SurrogateError(
+                        f"import `{SURROGATE_MODULE}.{entry.name}` is a {KIND_NAMES[entry.kind]} that is no surrogate; "
+                        f"expected one of the functions {known}",
+                        where=where,
+                        remedy="use a newer externref-build, or import it from a module of another name",
+                    )
+                )
+                continue
+            found = self.module.func_type(func)
+            if found != expected:
+                self.errors.append(
+                    SurrogateError(
+                        f"surrogate `{SURROGATE_MODULE}.{entry.name}` has type {found}, where {expected} is expected",
+                        where=where,
+                        remedy="build the guest for wasm32, with an SDK that this version knows",
+                    )
+                )
+            surrogates[func] = entry.name
+        return surrogates
+
+    def match_import(self, record: Record) -> None:
+        """Match a record with all imports of its name; an import that isn't there was optimised away."""
+        for func, entry in self.imports_by_name.get((record.module, record.name), ()):
+            if entry.kind != FUNC:
+                self._wrong_kind(record, entry.kind)
+            elif record.module == SURROGATE_MODULE and record.name in SURROGATE_TYPES:
+                self.errors.append(
+                    MetadataError(
+                        f"{record.label} is a surrogate and cannot be declared",
+                        where=f"metadata record at offset {record.offset:#x}",
+                        remedy="import the host's function from a module of another name",
+                    )
+                )
+            else:
+                refs = self._match(record, func)
+                if refs is not None:
+                    self.imports[func] = refs
+
+    def match_export(self, record: Record) -> None:
+        """Match a record with the export of its name."""
+        export = self.exports_by_name.get(record.name)
+        if export is None:
+            self.errors.append(
+                MissingExportError(
+                    f"{record.label} is declared but the module does not export it",
+                    where=f"metadata record at offset {record.offset:#x}",
+                    remedy="a tool after the linker removed it, or the linker was told to hide it: keep the export",
+                )
+            )
+        elif export.kind != FUNC:
+            self._wrong_kind(record, export.kind)
+        else:
+            refs = self._match(record, export.index)
+            if refs is not None:
+                self.exports[record.name] = refs
+
+    def _match(self, record: Record, func: int) -> Refs | None:
+        func_type = self.module.func_type(func)
+        param_count = len(func_type.params)
+        values = func_type.params + func_type.results
+        place = f"function {func} ({record.name})"
+        where = f"{place}; metadata record at offset {record.offset:#x}"
+        if len(values) != len(record.references):
+            self.errors.append(
+                ArityError(
+                    f"{record.label} declares {len(record.references)} values where the function has {len(values)}: "
+                    f"{func_type}",
+                    where=where,
+                    remedy=_MIXED_BUILDS,
+                )
+            )
+            return None
+        wrong = [
+            position
+            for position, (val_type, is_reference) in enumerate(zip(values, record.references, strict=True))
+            if is_reference and val_type != I32
+        ]
+        for position in wrong:
+            is_param = position < param_count
+            value = f"parameter {position + 1}" if is_param else f"result {position - param_count + 1}"
+            self.errors.append(
+                NotI32Error(
+                    f"{record.label} declares a reference where the function {'takes' if is_param else 'returns'} "
+                    f"{_with_article(values[position])}",
+                    where=f"{place}, {value}; metadata record at offset {record.offset:#x}",
+                    remedy=_MIXED_BUILDS,
+                )
+            )
+        if wrong:
+            return None
+        params, results = record.references[:param_count], record.references[param_count:]
+        declaration = Declaration("export" if record.module is None else "import", record.module, record.name, params, results)
+        (self.report_exports if record.module is None else self.report_imports).append(declaration)
+        return Refs(_mask(params), _mask(results))
+
+    def _wrong_kind(self, record: Record, kind: int) -> None:
+        self.errors.append(
+            WrongKindError(
+                f"{record.label} is declared as a function but is a {KIND_NAMES[kind]}",
+                where=f"metadata record at offset {record.offset:#x}",
+                remedy=_MIXED_BUILDS,
+            )
+        )
+
+    def check_interface(self, function: InterfaceFunction) -> None:
+        """Check an interface record against the module's types and the records of references."""
+        for func, refs in self._functions_of(function):
+            func_type = self.module.func_type(func)
+            expected = _expand(function)
+            values = func_type.params + func_type.results
+            marks = [bool(refs.params >> position & 1) for position in range(len(func_type.params))]
+            marks += [bool(refs.results >> position & 1) for position in range(len(func_type.results))]
+            fits = len(expected) == len(values) and all(
+                (core is None or core == found) and is_reference == mark
+                for (core, is_reference), found, mark in zip(expected, values, marks, strict=True)
+            )
+            if not fits:
+                found_type = refs.retype(func_type) if refs != NO_REFS else func_type
+                self.errors.append(
+                    MetadataError(
+                        f"the interface says {function.label} is {function}, where the function is {found_type}",
+                        where=f"function {func} ({function.name}); interface record at offset {function.offset:#x}",
+                        remedy=_MIXED_BUILDS,
+                    )
+                )
+
+    def _functions_of(self, function: InterfaceFunction) -> Iterable[tuple[int, Refs]]:
+        if function.kind == "export":
+            export = self.exports_by_name.get(function.name)
+            if export is not None and export.kind == FUNC:
+                yield export.index, self.exports.get(export.name, NO_REFS)
+            return
+        for func, entry in self.imports_by_name.get((function.module, function.name), ()):
+            if entry.kind == FUNC:
+                yield func, self.imports.get(func, NO_REFS)
+
+
+def _expand(function: InterfaceFunction) -> list[tuple[ValType | None, bool]]:
+    """Spell the values of an interface record as core types, each with whether it is a reference."""
+    values = []
+    for is_result, value_types in ((False, [value for _, value in function.params]), (True, list(function.results))):
+        for value_type in value_types:
+            is_reference = isinstance(value_type, ResourceType)
+            values.extend((core, is_reference) for core in core_types(value_type, is_result=is_result))
+    return values
+
+
+def _mask(flags: tuple[bool, ...]) -> int:
+    return sum(1 << position for position, flag in enumerate(flags) if flag)
+
+
+def _with_article(val_type: ValType) -> str:
+    name = format_val_type(val_type)
+    return f"{'an' if name.startswith(('a', 'e', 'f3', 'f6', 'i')) else 'a'} {name}"

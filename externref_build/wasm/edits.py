@@ -1,0 +1,164 @@
+"""Put a module together from slices of the input and the bytes that replace some of them.
+
+An edit replaces a range of the input. The sizes of function bodies and sections around it are brought up to date here,
+in as many bytes as they had, where that is enough. What no edit touches is never copied before the output is joined.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from externref_build.wasm import sections as section_ids
+from externref_build.wasm.leb128 import decode_unsigned, encode_unsigned
+from externref_build.wasm.module import Module
+from externref_build.wasm.sections import CUSTOM, ORDER, Section
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace ``start`` to ``end`` of the input by other bytes."""
+
+    start: int
+    end: int
+    data: bytes
+
+
+@dataclass(slots=True)
+class Revision:
+    """Everything that is to change in a module."""
+
+    module: Module
+    edits: list[Edit] = field(default_factory=list)
+    """Inside of sections; they may come in any order but must not overlap."""
+    new_sections: dict[int, bytes] = field(default_factory=dict)
+    """Payloads of sections that the module doesn't have, by id."""
+    custom: dict[int, bytes | None] = field(default_factory=dict)
+    """New contents of custom sections, by the offset at which they start; None removes one."""
+    new_custom: list[tuple[str, bytes]] = field(default_factory=list)
+    """Names and contents of custom sections to append."""
+
+    def replace(self, start: int, end: int, data: bytes) -> None:
+        """Replace a range."""
+        self.edits.append(Edit(start, end, data))
+
+    def replace_index(self, start: int, end: int, index: int) -> None:
+        """Replace an index, in as many bytes as it has where that is enough."""
+        self.edits.append(Edit(start, end, encode_unsigned(index, end - start)))
+
+    def extend_vector(self, section_id: int, items: Sequence[bytes], first: Sequence[bytes] = ()) -> None:
+        """Add items to the end of a section that is a vector, and to its start; create the section if need be."""
+        if not items and not first:
+            return
+        added = len(items) + len(first)
+        section = self.module.section(section_id)
+        if section is None:
+            self.new_sections[section_id] = b"".join((encode_unsigned(added), *first, *items))
+            return
+        count, behind = decode_unsigned(self.module.data, section.payload)
+        self.replace(section.payload, behind, encode_unsigned(count + added, behind - section.payload) + b"".join(first))
+        if items:
+            self.replace(section.end, section.end, b"".join(items))
+
+    def _sorted(self) -> list[Edit]:
+        edits = sorted(self.edits, key=lambda edit: (edit.start, edit.end))
+        code = self.module.section(section_ids.CODE)
+        if code:
+            inside = _edits_of(edits, code)
+            edits[inside] = _resize_bodies(self.module, edits[inside])
+        return edits
+
+    def code_edits(self) -> list[Edit]:
+        """Return the edits of the code section's payload in ascending order, those of the bodies' sizes included."""
+        edits = self._sorted()
+        code = self.module.section(section_ids.CODE)
+        return edits[_edits_of(edits, code)] if code else []
+
+    def apply(self) -> list[bytes | memoryview]:
+        """Return the output as slices, ready to be joined or written."""
+        data = self.module.data
+        edits = self._sorted()
+        parts: list[bytes | memoryview] = [data[:8]]
+        pending = [section_id for section_id in ORDER if section_id in self.new_sections]
+        position = 0
+        for section in self.module.sections:
+            if section.id != CUSTOM:
+                while pending and ORDER.index(pending[0]) < ORDER.index(section.id):
+                    parts += _new_section(pending[0], self.new_sections[pending.pop(0)])
+            elif section.start in self.custom:
+                content = self.custom[section.start]
+                if content is not None:
+                    parts += _new_section(CUSTOM, b"".join((data[section.payload : section.content], content)))
+                continue
+            last = bisect_right(edits, section.end, lo=position, key=_edit_start)
+            parts += _edit_section(data, section, edits[position:last])
+            position = last
+        for section_id in pending:
+            parts += _new_section(section_id, self.new_sections[section_id])
+        for name, content in self.new_custom:
+            encoded = name.encode()
+            parts += _new_section(CUSTOM, encode_unsigned(len(encoded)) + encoded + content)
+        return parts
+
+
+def _edits_of(edits: list[Edit], section: Section) -> slice:
+    return slice(
+        bisect_right(edits, section.payload - 1, key=_edit_start), bisect_right(edits, section.end, key=_edit_start)
+    )
+
+
+def _edit_start(edit: Edit) -> int:
+    return edit.start
+
+
+def _new_section(section_id: int, payload: bytes) -> list[bytes | memoryview]:
+    return [bytes((section_id,)) + encode_unsigned(len(payload)), payload]
+
+
+def _growth(edits: Iterable[Edit]) -> int:
+    return sum(len(edit.data) - (edit.end - edit.start) for edit in edits)
+
+
+def _resize_bodies(module: Module, edits: list[Edit]) -> list[Edit]:
+    """Add edits of the sizes of those function bodies that grow or shrink."""
+    starts, ends = module.body_starts, module.body_ends
+    code = module.section(section_ids.CODE)
+    assert code is not None
+    first_size = decode_unsigned(module.data, code.payload)[1]
+    resized: list[Edit] = []
+    position = 0
+    while position < len(edits):
+        local = bisect_right(ends, edits[position].start)
+        if local == len(ends) or edits[position].start < starts[local]:
+            resized.append(edits[position])
+            position += 1
+            continue
+        behind = position
+        while behind < len(edits) and edits[behind].start < ends[local]:
+            behind += 1
+        inside = edits[position:behind]
+        growth = _growth(inside)
+        if growth:
+            size_start = ends[local - 1] if local else first_size
+            size = encode_unsigned(ends[local] - starts[local] + growth, starts[local] - size_start)
+            resized.append(Edit(size_start, starts[local], size))
+        resized += inside
+        position = behind
+    return resized
+
+
+def _edit_section(data: memoryview, section: Section, edits: list[Edit]) -> list[bytes | memoryview]:
+    if not edits:
+        return [data[section.start : section.end]]
+    size = section.end - section.payload + _growth(edits)
+    width = section.payload - section.start - 1
+    parts: list[bytes | memoryview] = [bytes((section.id,)) + encode_unsigned(size, width)]
+    offset = section.payload
+    for edit in edits:
+        parts.append(data[offset : edit.start])
+        parts.append(edit.data)
+        offset = edit.end
+    parts.append(data[offset : section.end])
+    return parts
+

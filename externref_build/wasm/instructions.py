@@ -1,0 +1,271 @@
+"""Decoding of instruction sequences (specification 5.4) at the speed of regular expressions.
+
+One regular expression, derived from the opcode table, matches one instruction. It is unambiguous (no instruction is a
+prefix of another), so that a match is a decoding. Three instructions have immediates whose number a regular
+expression cannot count (``br_table`` with more than 127 labels, ``select`` with several types, ``try_table``); they
+are matched by their opcode alone and decoded by hand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from externref_build.errors import MalformedModuleError, UnsupportedFeatureError
+from externref_build.wasm.leb128 import decode_signed, decode_unsigned, encode_signed, encode_unsigned
+from externref_build.wasm.opcodes import BY_MNEMONIC, OPCODES, PREFIXES, Opcode
+from externref_build.wasm.reader import Reader
+from externref_build.wasm.types import HEAP_TYPE_PREFIXES, SINGLE_BYTE_TYPES, ValType, decode_val_type
+
+_LEB32 = rb"[\x80-\xff]{0,4}[\x00-\x7f]"
+_LEB64 = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
+_HEAP_PREFIX = b"[" + b"".join(rb"\x%02x" % byte for byte in sorted(HEAP_TYPE_PREFIXES)) + b"]"
+
+_PATTERNS = {
+    "blocktype": rb"(?:" + _HEAP_PREFIX + _LEB32 + rb"|[\x00-\x62\x65-\x7f]|[\x80-\xff]{1,4}[\x00-\x7f])",
+    # Bit 6 of the alignment announces a memory index (multi-memory).
+    "memarg": rb"(?:[\x00-\x3f]|[\x40-\x7f]" + _LEB32 + rb"|[\x80-\xbf][\x80-\xff]{0,3}[\x00-\x7f]"
+    rb"|[\xc0-\xff][\x80-\xff]{0,3}[\x00-\x7f]" + _LEB32 + rb")" + _LEB64,
+    "s64": _LEB64,
+    "f32": rb".{4}",
+    "f64": rb".{8}",
+    "bytes16": rb".{16}",
+    "lane": rb".",
+    "castflags": rb".",
+    "labels": rb"(?:" + b"|".join(rb"\x%02x(?:" % count + _LEB32 + rb"){%d}" % (count + 1) for count in range(128)) + rb")",
+    "valtypes": rb"\x01(?:" + _HEAP_PREFIX + _LEB32 + rb"|[\x65-\x7f])",
+}
+_UNCOUNTABLE = frozenset({"labels", "valtypes", "catches"})
+
+
+def _escape(data: bytes) -> bytes:
+    return b"".join(rb"\x%02x" % byte for byte in data)
+
+
+def instruction_pattern(opcodes: Iterable[Opcode]) -> bytes:
+    """Build the source of a regular expression (DOTALL) that matches one instruction with one of the opcodes."""
+    by_tail: dict[bytes, list[bytes]] = {}
+    for opcode in opcodes:
+        if "catches" in opcode.immediates:
+            continue
+        tail = b"".join(_PATTERNS.get(kind, _LEB32) for kind in opcode.immediates)
+        by_tail.setdefault(tail, []).append(encode_opcode(opcode))
+    alternatives = []
+    for tail, encoded in by_tail.items():
+        single = b"".join(_escape(code) for code in encoded if len(code) == 1)
+        if single:
+            alternatives.append(b"[" + single + b"]" + tail)
+        by_lead: dict[bytes, list[bytes]] = {}
+        for code in encoded:
+            if len(code) > 1:
+                by_lead.setdefault(code[:1], []).append(code[1:])
+        for lead, rest in by_lead.items():
+            alternatives.append(_escape(lead) + _subopcode_pattern(rest) + tail)
+    return b"(?:" + b"|".join(alternatives) + b")"
+
+
+def _subopcode_pattern(subopcodes: list[bytes]) -> bytes:
+    """Match an opcode behind its prefix, which is a LEB128 and may be padded."""
+    short = b"".join(_escape(code) for code in subopcodes if len(code) == 1)
+    alternatives = []
+    if short:
+        alternatives.append(b"[" + short + b"]")
+        padded = b"".join(_escape(bytes((code[0] | 0x80,))) for code in subopcodes if len(code) == 1)
+        alternatives.append(b"[" + padded + rb"]\x80{0,3}\x00")
+    long_by_high: dict[int, list[int]] = {}
+    for code in subopcodes:
+        if len(code) == 2:
+            long_by_high.setdefault(code[1], []).append(code[0])
+    for high, lows in long_by_high.items():
+        lead = b"[" + _escape(bytes(lows)) + b"]"
+        alternatives.append(lead + rb"(?:\x%02x|\x%02x\x80{0,2}\x00)" % (high, high | 0x80))
+    return b"(?:" + b"|".join(alternatives) + b")"
+
+
+def encode_opcode(opcode: Opcode) -> bytes:
+    """Encode an opcode, with its prefix if it has one, without immediates."""
+    if opcode.prefix is None:
+        return bytes((opcode.code,))
+    return bytes((opcode.prefix,)) + encode_unsigned(opcode.code)
+
+
+_INSTRUCTION = re.compile(instruction_pattern(OPCODES.values()), re.DOTALL)
+_BY_FIRST_BYTE = [OPCODES.get(byte) for byte in range(256)]
+_END = BY_MNEMONIC["end"]
+
+Instruction = tuple[Opcode, int, int]
+"""An opcode with the absolute offsets of its first byte and of the byte behind its last immediate."""
+
+
+def iterate_instructions(data: bytes | memoryview, start: int, end: int) -> Iterator[Instruction]:
+    """Decode ``data[start:end]``; raise `MalformedModuleError` or `UnsupportedFeatureError` where that fails."""
+    offset = start
+    by_first_byte = _BY_FIRST_BYTE
+    while offset < end:
+        for match in _INSTRUCTION.finditer(data, offset, end):
+            behind = match.end()
+            if match.start() != offset:
+                break
+            opcode = by_first_byte[data[offset]]
+            if opcode is None:
+                opcode = OPCODES[data[offset] << 12 | decode_unsigned(data, offset + 1)[0]]
+            yield opcode, offset, behind
+            offset = behind
+        if offset < end:
+            opcode, behind = _decode_uncountable(data, offset, end)
+            yield opcode, offset, behind
+            offset = behind
+
+
+def decode_expr(data: bytes | memoryview, start: int, end: int) -> tuple[list[Instruction], int]:
+    """Decode an expression (specification 5.4.9) up to the ``end`` that closes it; return the offset behind that."""
+    instructions: list[Instruction] = []
+    depth = 0
+    for instruction in iterate_instructions(data, start, end):
+        instructions.append(instruction)
+        opcode = instruction[0]
+        if opcode.immediates[:1] == ("blocktype",):
+            depth += 1
+        elif opcode is _END:
+            if not depth:
+                return instructions, instruction[2]
+            depth -= 1
+    raise MalformedModuleError("an expression has no end", end)
+
+
+def _decode_uncountable(data: bytes | memoryview, offset: int, end: int) -> tuple[Opcode, int]:
+    """Decode an instruction that the regular expression does not match, or say what is wrong with it."""
+    reader = Reader(data, offset, end)
+    first = reader.byte("an opcode")
+    if first in PREFIXES:
+        code = reader.u32("an opcode")
+        opcode = OPCODES.get(first << 12 | code)
+        spelled = f"{first:#04x} {code:#04x}"
+    else:
+        opcode = OPCODES.get(first)
+        spelled = f"{first:#04x}"
+    if opcode is None:
+        raise UnsupportedFeatureError(f"unknown instruction {spelled}", offset)
+    for kind in opcode.immediates:
+        if kind == "labels":
+            for _ in range(reader.count("labels") + 1):
+                reader.u32("a label")
+        elif kind == "valtypes":
+            for _ in range(reader.count("types")):
+                decode_val_type(reader)
+        elif kind == "blocktype":
+            decode_block_type(reader)
+        elif kind == "catches":
+            decode_catches(reader)
+        else:
+            raise MalformedModuleError(f"the immediates of `{opcode.mnemonic}` are cut off or too long", offset)
+    if _UNCOUNTABLE.isdisjoint(opcode.immediates):
+        raise MalformedModuleError(f"`{opcode.mnemonic}` is cut off or too long", offset)
+    return opcode, reader.offset
+
+
+BlockType = ValType | int | None
+"""A result type, the index of a function type, or nothing (specification 5.4.1)."""
+
+
+def decode_block_type(reader: Reader) -> BlockType:
+    """Decode a block type (specification 5.4.1)."""
+    start = reader.offset
+    code = reader.byte("a block type")
+    if code == 0x40:
+        return None
+    reader.offset = start
+    if code in SINGLE_BYTE_TYPES or code in HEAP_TYPE_PREFIXES:
+        return decode_val_type(reader)
+    index = reader.s33("a block type")
+    if index < 0:
+        raise UnsupportedFeatureError(f"unknown block type {index}", start)
+    return index
+
+
+@dataclass(frozen=True, slots=True)
+class Catch:
+    """One clause of ``try_table`` (specification 5.4.2)."""
+
+    tag: int | None
+    """The tag that is caught; None catches all."""
+    has_exnref: bool
+    """Whether the exception itself is passed to the label, behind the tag's values."""
+    label: int
+
+
+def decode_catches(reader: Reader) -> tuple[Catch, ...]:
+    """Decode the clauses of a ``try_table``."""
+    catches = []
+    for _ in range(reader.count("catch clauses", 2)):
+        start = reader.offset
+        kind = reader.byte("a catch clause")
+        if kind > 3:
+            raise UnsupportedFeatureError(f"unknown kind of catch clause {kind}", start)
+        tag = reader.u32("a tag") if kind < 2 else None
+        catches.append(Catch(tag, bool(kind & 1), reader.u32("a label")))
+    return tuple(catches)
+
+
+def immediate(data: bytes | memoryview, instruction: Instruction) -> int:
+    """Decode the first immediate of an instruction without prefix, where it is an index or a label."""
+    return decode_unsigned(data, instruction[1] + 1)[0]
+
+
+_DECODERS: dict[str, Callable[[Reader], object]] = {
+    "s32": lambda reader: decode_signed_from(reader),
+    "s64": lambda reader: decode_signed_from(reader),
+    "heaptype": lambda reader: reader.s33("a heap type"),
+    "f32": lambda reader: reader.take(4),
+    "f64": lambda reader: reader.take(8),
+    "bytes16": lambda reader: reader.take(16),
+    "lane": lambda reader: reader.byte("a lane"),
+    "castflags": lambda reader: reader.byte("the flags of a cast"),
+    "blocktype": decode_block_type,
+    "catches": decode_catches,
+    "memarg": lambda reader: decode_mem_arg(reader),
+    "labels": lambda reader: tuple(reader.u32("a label") for _ in range(reader.count("labels") + 1)),
+    "valtypes": lambda reader: tuple(decode_val_type(reader) for _ in range(reader.count("types"))),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MemArg:
+    """Where a load or store reaches (specification 5.4.6)."""
+
+    align: int
+    """The exponent of a power of two."""
+    offset: int
+    memory: int = 0
+
+
+def decode_mem_arg(reader: Reader) -> MemArg:
+    """Decode a memory argument (specification 5.4.6), with the index of its memory if it has one."""
+    align = reader.u32("an alignment")
+    memory = reader.u32("a memory") if align & 0x40 else 0
+    return MemArg(align & ~0x40, reader.u64("an offset"), memory)
+
+
+def decode_signed_from(reader: Reader) -> int:
+    """Read a signed LEB128 that the regular expression has matched."""
+    value, reader.offset = decode_signed(reader.data, reader.offset)
+    return value
+
+
+def decode_immediates(data: bytes | memoryview, instruction: Instruction) -> tuple[object, ...]:
+    """Decode all immediates of an instruction."""
+    opcode, start, end = instruction
+    reader = Reader(data, start + 1, end)
+    if opcode.prefix is not None:
+        reader.u32("an opcode")
+    return tuple(_DECODERS.get(kind, Reader.u32)(reader) for kind in opcode.immediates)
+
+
+def encode(mnemonic: str, *immediates: int) -> bytes:
+    """Encode an instruction whose immediates are indices, labels, or one signed constant."""
+    opcode = BY_MNEMONIC[mnemonic]
+    parts = [encode_opcode(opcode)]
+    for kind, value in zip(opcode.immediates, immediates, strict=True):
+        parts.append(encode_signed(value) if kind in ("s32", "s64", "heaptype") else encode_unsigned(value))
+    return b"".join(parts)

@@ -1,0 +1,406 @@
+"""The index spaces of a module (specification 2.5), read without decoding any code.
+
+Everything here is an offset into the input, so that a rewriter can replace single bytes and leave the rest alone.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from externref_build.errors import MalformedModuleError, UnsupportedFeatureError
+from externref_build.wasm import sections as section_ids
+from externref_build.wasm.instructions import decode_expr, immediate
+from externref_build.wasm.leb128 import decode_unsigned
+from externref_build.wasm.reader import Reader
+from externref_build.wasm.sections import Section, decode_sections
+from externref_build.wasm.types import (
+    CompositeType,
+    FuncType,
+    ValType,
+    decode_rec_type,
+    decode_val_type,
+    skip_global_type,
+    skip_limits,
+    skip_table_type,
+)
+
+FUNC, TABLE, MEMORY, GLOBAL, TAG = range(5)
+"""Kinds of imports and exports (specification 5.5.5)."""
+
+KIND_NAMES = ("function", "table", "memory", "global", "tag")
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One import, with the range of its bytes."""
+
+    module: str
+    name: str
+    kind: int
+    type_index: int | None
+    """The type of an imported function."""
+    start: int
+    end: int
+    type_start: int
+    """Offset of the type index of an imported function."""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One export, with the offset of the index that it names."""
+
+    name: str
+    kind: int
+    index: int
+    index_start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSite:
+    """A place outside of function bodies where a function's index stands."""
+
+    start: int
+    end: int
+    index: int
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module's index spaces, over the bytes that they were read from."""
+
+    data: memoryview
+    sections: tuple[Section, ...]
+    types: tuple[CompositeType, ...]
+    plain_types: dict[FuncType, int]
+    """Function types that stand alone, without a recursive group or supertypes, by what they are."""
+    imports: tuple[Import, ...]
+    func_type_indices: Sequence[int]
+    """The type index of each local function."""
+    exports: tuple[Export, ...]
+    body_starts: Sequence[int]
+    """Offset of each function's body, behind its size."""
+    body_ends: Sequence[int]
+
+    def section(self, section_id: int) -> Section | None:
+        """Find a section that is not a custom one."""
+        return next((section for section in self.sections if section.id == section_id), None)
+
+    def custom_sections(self, name: str) -> tuple[Section, ...]:
+        """Find all custom sections of a name."""
+        return tuple(section for section in self.sections if section.name == name)
+
+    @cached_property
+    def func_imports(self) -> tuple[Import, ...]:
+        """The imported functions; the position of each is its function index."""
+        return tuple(entry for entry in self.imports if entry.kind == FUNC)
+
+    @cached_property
+    def func_count(self) -> int:
+        """The number of functions, imported ones included."""
+        return len(self.func_imports) + len(self.func_type_indices)
+
+    def func_type_index(self, func: int) -> int:
+        """Look up the type index of a function."""
+        imported = len(self.func_imports)
+        if func < imported:
+            type_index = self.func_imports[func].type_index
+            assert type_index is not None
+            return type_index
+        return self.func_type_indices[func - imported]
+
+    def func_type(self, func: int, offset: int = 0) -> FuncType:
+        """Look up the type of a function; ``offset`` is where its index was found, for the error."""
+        if func >= self.func_count:
+            raise MalformedModuleError(f"function {func} of {self.func_count}", offset)
+        return self.as_func_type(self.func_type_index(func), offset)
+
+    def as_func_type(self, type_index: int, offset: int) -> FuncType:
+        """Look up a function type; ``offset`` is where its index was found, for the error."""
+        if type_index >= len(self.types):
+            raise MalformedModuleError(f"type {type_index} of {len(self.types)}", offset)
+        composite = self.types[type_index]
+        if not isinstance(composite, FuncType):
+            raise MalformedModuleError(f"type {type_index} is not a function type", offset)
+        return composite
+
+    def body(self, func: int) -> tuple[int, int]:
+        """Look up the range of a local function's body, behind its size."""
+        local = func - len(self.func_imports)
+        return self.body_starts[local], self.body_ends[local]
+
+    def func_at(self, offset: int) -> int:
+        """Find the function whose body, or the size before it, holds an offset in the code section."""
+        return len(self.func_imports) + bisect_right(self.body_ends, offset)
+
+    def count(self, kind: int) -> int:
+        """Count the members of an index space other than that of functions."""
+        section_id = {
+            TABLE: section_ids.TABLE,
+            MEMORY: section_ids.MEMORY,
+            GLOBAL: section_ids.GLOBAL,
+            TAG: section_ids.TAG,
+        }
+        section = self.section(section_id[kind])
+        local = Reader(self.data, section.payload, section.end).u32() if section else 0
+        return local + sum(entry.kind == kind for entry in self.imports)
+
+    def start_site(self) -> IndexSite | None:
+        """Find the index of the start function."""
+        section = self.section(section_ids.START)
+        if section is None:
+            return None
+        reader = Reader(self.data, section.payload, section.end)
+        return IndexSite(section.payload, section.end, reader.u32("the start function"))
+
+    def func_index_sites(self) -> Iterator[IndexSite]:
+        """Find each function index in tables, globals and element segments; exports and start are found elsewhere."""
+        yield from self._table_sites()
+        yield from self._global_sites()
+        yield from self._element_sites()
+
+    def tag_types(self) -> tuple[FuncType, ...]:
+        """Decode the types of all tags, imported ones first."""
+        found = []
+        for entry in self.imports:
+            if entry.kind == TAG:
+                found.append(self.as_func_type(decode_unsigned(self.data, entry.type_start)[0], entry.type_start))
+        section = self.section(section_ids.TAG)
+        if section:
+            reader = Reader(self.data, section.payload, section.end)
+            for _ in range(reader.count("tags", 2)):
+                reader.byte("the attribute of a tag")
+                start = reader.offset
+                found.append(self.as_func_type(reader.u32("the type of a tag"), start))
+        return tuple(found)
+
+    def _expr_sites(self, reader: Reader) -> Iterator[IndexSite]:
+        instructions, reader.offset = decode_expr(self.data, reader.offset, reader.end)
+        for instruction in instructions:
+            if instruction[0].mnemonic == "ref.func":
+                yield IndexSite(instruction[1] + 1, instruction[2], immediate(self.data, instruction))
+
+    def _table_sites(self) -> Iterator[IndexSite]:
+        section = self.section(section_ids.TABLE)
+        if section is None:
+            return
+        reader = Reader(self.data, section.payload, section.end)
+        for _ in range(reader.count("tables", 3)):
+            if reader.data[reader.offset] == 0x40:
+                reader.skip(2)
+                skip_table_type(reader)
+                yield from self._expr_sites(reader)
+            else:
+                skip_table_type(reader)
+
+    def _global_sites(self) -> Iterator[IndexSite]:
+        section = self.section(section_ids.GLOBAL)
+        if section is None:
+            return
+        reader = Reader(self.data, section.payload, section.end)
+        for _ in range(reader.count("globals", 4)):
+            skip_global_type(reader)
+            yield from self._expr_sites(reader)
+
+    def _element_sites(self) -> Iterator[IndexSite]:
+        """Find the function indices of element segments (specification 5.5.12)."""
+        section = self.section(section_ids.ELEMENT)
+        if section is None:
+            return
+        reader = Reader(self.data, section.payload, section.end)
+        for _ in range(reader.count("element segments", 2)):
+            start = reader.offset
+            flags = reader.u32("the flags of an element segment")
+            if flags > 7:
+                raise UnsupportedFeatureError(f"unknown flags {flags:#x} of an element segment", start)
+            is_active, has_exprs = not flags & 1, bool(flags & 4)
+            if is_active:
+                if flags & 2:
+                    reader.u32("a table")
+                yield from self._expr_sites(reader)
+            if flags & 3:
+                if has_exprs:
+                    decode_val_type(reader)
+                elif reader.byte("the kind of an element segment"):
+                    raise UnsupportedFeatureError("unknown kind of an element segment", reader.offset - 1)
+            count = reader.count("elements")
+            for _ in range(count):
+                if has_exprs:
+                    yield from self._expr_sites(reader)
+                else:
+                    start = reader.offset
+                    index = reader.u32("a function")
+                    yield IndexSite(start, reader.offset, index)
+
+    def type_index_site(self, local: int) -> IndexSite:
+        """Find where the function section names the type of a local function."""
+        section = self.section(section_ids.FUNCTION)
+        assert section is not None
+        _, first = decode_unsigned(self.data, section.payload)
+        if section.end - first == len(self.func_type_indices):
+            start, end = first + local, first + local + 1
+        else:
+            ends = self._type_index_ends
+            start, end = ends[local - 1] if local else first, ends[local]
+        return IndexSite(start, end, self.func_type_indices[local])
+
+    @cached_property
+    def _type_index_ends(self) -> list[int]:
+        section = self.section(section_ids.FUNCTION)
+        assert section is not None
+        _, start = decode_unsigned(self.data, section.payload)
+        return [match.end() for match in re.compile(rb"[\0-\x7f]").finditer(self.data, start, section.end)]
+
+
+def decode_module(data: bytes | memoryview) -> Module:
+    """Read the index spaces of a module.
+
+    Raises `MalformedModuleError` and `UnsupportedFeatureError`, with the absolute offset; and what `decode_sections`
+    raises for files that are not linked core modules.
+    """
+    view = memoryview(data)
+    sections = decode_sections(view)
+    by_id = {section.id: section for section in sections if section.id != section_ids.CUSTOM}
+
+    def reader_of(section_id: int) -> Reader:
+        section = by_id.get(section_id)
+        return Reader(view, section.payload, section.end) if section else Reader(b"\0")
+
+    types, plain_types = _decode_types(reader_of(section_ids.TYPE))
+    imports = _decode_imports(reader_of(section_ids.IMPORT))
+    func_type_indices = _decode_func_type_indices(reader_of(section_ids.FUNCTION))
+    exports = _decode_exports(reader_of(section_ids.EXPORT))
+    starts, ends = _index_bodies(reader_of(section_ids.CODE))
+    if len(starts) != len(func_type_indices):
+        code = by_id.get(section_ids.CODE)
+        raise MalformedModuleError(
+            f"{len(starts)} function bodies for {len(func_type_indices)} functions", code.payload if code else len(view)
+        )
+    module = Module(view, sections, types, plain_types, imports, func_type_indices, exports, starts, ends)
+    for entry in module.func_imports:
+        assert entry.type_index is not None
+        module.as_func_type(entry.type_index, entry.type_start)
+    for export in exports:
+        if export.kind == FUNC and export.index >= module.func_count:
+            raise MalformedModuleError(f"function {export.index} of {module.func_count}", export.index_start)
+    return module
+
+
+def _finish(reader: Reader, what: str) -> None:
+    if not reader.at_end():
+        raise MalformedModuleError(f"{reader.end - reader.offset} bytes are left over behind {what}", reader.offset)
+
+
+def _decode_types(reader: Reader) -> tuple[tuple[CompositeType, ...], dict[FuncType, int]]:
+    types: list[CompositeType] = []
+    plain: dict[FuncType, int] = {}
+    for _ in range(reader.count("types", 2)):
+        is_plain = not reader.at_end() and reader.data[reader.offset] == 0x60
+        types.extend(decode_rec_type(reader))
+        last = types[-1] if types else None
+        if is_plain and isinstance(last, FuncType):
+            plain.setdefault(last, len(types) - 1)
+    _finish(reader, "the types")
+    return tuple(types), plain
+
+
+def _decode_imports(reader: Reader) -> tuple[Import, ...]:
+    imports = []
+    for _ in range(reader.count("imports", 4)):
+        start = reader.offset
+        module, name = reader.name("the module of an import"), reader.name("the name of an import")
+        kind_start = reader.offset
+        kind = reader.byte("the kind of an import")
+        type_start = reader.offset
+        type_index = None
+        if kind == FUNC:
+            type_index = reader.u32("the type of a function")
+        elif kind == TABLE:
+            skip_table_type(reader)
+        elif kind == MEMORY:
+            skip_limits(reader)
+        elif kind == GLOBAL:
+            skip_global_type(reader)
+        elif kind == TAG:
+            reader.byte("the attribute of a tag")
+            type_start = reader.offset
+            reader.u32("the type of a tag")
+        else:
+            raise UnsupportedFeatureError(f"unknown kind {kind} of import", kind_start)
+        imports.append(Import(module, name, kind, type_index, start, reader.offset, type_start))
+    _finish(reader, "the imports")
+    return tuple(imports)
+
+
+def _decode_func_type_indices(reader: Reader) -> Sequence[int]:
+    count = reader.count("functions")
+    payload = bytes(reader.data[reader.offset : reader.end])
+    if len(payload) == count and payload.isascii():
+        return payload
+    indices = [reader.u32("the type of a function") for _ in range(count)]
+    _finish(reader, "the functions")
+    return indices
+
+
+def _decode_exports(reader: Reader) -> tuple[Export, ...]:
+    exports = []
+    for _ in range(reader.count("exports", 3)):
+        name = reader.name("the name of an export")
+        kind = reader.byte("the kind of an export")
+        if kind >= len(KIND_NAMES):
+            raise UnsupportedFeatureError(f"unknown kind {kind} of export", reader.offset - 1)
+        index_start = reader.offset
+        index = reader.u32("the index of an export")
+        exports.append(Export(name, kind, index, index_start, reader.offset))
+    _finish(reader, "the exports")
+    return tuple(exports)
+
+
+def _index_bodies(reader: Reader) -> tuple[list[int], list[int]]:
+    starts: list[int] = []
+    ends: list[int] = []
+    for _ in range(reader.count("function bodies", 3)):
+        start = reader.offset
+        size = reader.u32("the size of a function body")
+        if size > reader.end - reader.offset:
+            raise MalformedModuleError(f"a function body of {size} bytes where {reader.end - reader.offset} are left", start)
+        starts.append(reader.offset)
+        reader.offset += size
+        ends.append(reader.offset)
+    _finish(reader, "the function bodies")
+    return starts, ends
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The frame of a function body (specification 5.5.13): its locals, and where its instructions are."""
+
+    start: int
+    """Offset of the number of local groups."""
+    locals_end: int
+    """Offset of the first instruction."""
+    end: int
+    group_count: int
+    groups: tuple[tuple[int, ValType], ...]
+
+    @property
+    def local_count(self) -> int:
+        """The number of locals, parameters not included."""
+        return sum(count for count, _ in self.groups)
+
+
+def decode_body(data: bytes | memoryview, start: int, end: int) -> Body:
+    """Decode the locals of a function body."""
+    reader = Reader(data, start, end)
+    group_count = reader.count("groups of locals", 2)
+    groups = []
+    for _ in range(group_count):
+        count = reader.u32("the number of locals")
+        groups.append((count, decode_val_type(reader)))
+    if sum(count for count, _ in groups) >= 1 << 32:
+        raise MalformedModuleError("more than 4294967295 locals", start)
+    return Body(start, reader.offset, end, group_count, tuple(groups))

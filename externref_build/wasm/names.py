@@ -1,0 +1,141 @@
+"""The name section (specification, appendix "Custom Sections"): what functions and locals are called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Mapping
+
+from externref_build.wasm.leb128 import encode_unsigned
+from externref_build.wasm.reader import Reader
+
+FUNCTION_NAMES, LOCAL_NAMES, LABEL_NAMES = 1, 2, 3
+
+
+def decode_func_names(section: bytes | memoryview) -> dict[int, str]:
+    """Decode the names of functions.
+
+    Raises `MalformedModuleError`, with an offset into the section, where the section is damaged.
+    """
+    names = {}
+    for subsection_id, start, end in _subsections(section):
+        if subsection_id == FUNCTION_NAMES:
+            reader = Reader(section, start, end)
+            for _ in range(reader.count("function names", 2)):
+                index = reader.u32("a function")
+                names[index] = reader.take(reader.u32("the length of a name"), "a name").decode(errors="replace")
+    return names
+
+
+def rewrite_names(
+    section: bytes | memoryview,
+    *,
+    imported: int,
+    renumber: Callable[[int], int | None],
+    first_funcs: Iterable[tuple[int, str]],
+    last_funcs: Iterable[tuple[int, str]],
+    twins: Mapping[int, Mapping[int, int]],
+    relabelled: Container[int],
+) -> bytes:
+    """Bring a name section in line with new functions and locals.
+
+    Args:
+        section: The content of the old section.
+        imported: The number of functions that were imported; only their indices change.
+        renumber: Gives the new index of an imported function, or None where it is gone.
+        first_funcs: Indices and names of the functions put before the module's own, in order.
+        last_funcs: Indices and names of the functions put behind them, in order.
+        twins: For each function, and each of its old locals: the new local that holds the same variable.
+        relabelled: Functions some of whose blocks are gone, so that the names of their labels no longer fit.
+    """
+    parts: list[bytes] = []
+    for subsection_id, start, end in _subsections(section):
+        reader = Reader(section, start, end)
+        if subsection_id == FUNCTION_NAMES:
+            content = _rewrite_func_names(reader, imported, renumber, first_funcs, last_funcs)
+        elif subsection_id in (LOCAL_NAMES, LABEL_NAMES):
+            known_twins = twins if subsection_id == LOCAL_NAMES else {}
+            gone: Container[int] = relabelled if subsection_id == LABEL_NAMES else ()
+            content = _rewrite_inner_names(reader, imported, renumber, known_twins, gone)
+        else:
+            content = bytes(section[start:end])
+        parts += (bytes((subsection_id,)), encode_unsigned(len(content)), content)
+    return b"".join(parts)
+
+
+def _subsections(section: bytes | memoryview) -> list[tuple[int, int, int]]:
+    reader = Reader(section)
+    found = []
+    while not reader.at_end():
+        subsection_id = reader.byte()
+        size = reader.u32("the size of a subsection")
+        start = reader.offset
+        reader.skip(size, "a subsection")
+        found.append((subsection_id, start, reader.offset))
+    return found
+
+
+def _name_entry(index: int, name: str) -> bytes:
+    encoded = name.encode()
+    return encode_unsigned(index) + encode_unsigned(len(encoded)) + encoded
+
+
+def _rewrite_func_names(
+    reader: Reader,
+    imported: int,
+    renumber: Callable[[int], int | None],
+    first_funcs: Iterable[tuple[int, str]],
+    last_funcs: Iterable[tuple[int, str]],
+) -> bytes:
+    """Renumber the imports, which come first, and keep the rest as it is."""
+    count = reader.count("function names", 2)
+    entries = []
+    left = count
+    while left:
+        start = reader.offset
+        index = reader.u32("a function")
+        if index >= imported:
+            reader.offset = start
+            break
+        name = reader.take(reader.u32("the length of a name"), "a name")
+        left -= 1
+        moved = renumber(index)
+        if moved is not None:
+            entries.append(encode_unsigned(moved) + encode_unsigned(len(name)) + name)
+    entries += [_name_entry(*entry) for entry in first_funcs]
+    rest = bytes(reader.data[reader.offset : reader.end])
+    behind = [_name_entry(*entry) for entry in last_funcs]
+    return b"".join((encode_unsigned(len(entries) + left + len(behind)), *entries, rest, *behind))
+
+
+def _rewrite_inner_names(
+    reader: Reader,
+    imported: int,
+    renumber: Callable[[int], int | None],
+    twins: Mapping[int, Mapping[int, int]],
+    gone: Container[int],
+) -> bytes:
+    """Rewrite names of things inside of functions: of locals, or of labels."""
+    entries = []
+    for _ in range(reader.count("functions with names", 2)):
+        index = reader.u32("a function")
+        start = reader.offset
+        names: dict[int, bytes] = {}
+        func_twins = twins.get(index, {})
+        count = reader.count("names", 2)
+        for _ in range(count):
+            inner = reader.u32("an index")
+            name = reader.take(reader.u32("the length of a name"), "a name")
+            if inner in func_twins:
+                names[func_twins[inner]] = name
+        moved = renumber(index) if index < imported else index
+        if moved is None or index in gone:
+            continue
+        content = bytes(reader.data[start : reader.offset])
+        if names:
+            head = len(encode_unsigned(count))
+            added = [
+                encode_unsigned(twin) + encode_unsigned(len(name) + 5) + name + b".twin"
+                for twin, name in sorted(names.items())
+            ]
+            content = b"".join((encode_unsigned(count + len(added)), content[head:], *added))
+        entries.append(encode_unsigned(moved) + content)
+    return encode_unsigned(len(entries)) + b"".join(entries)

@@ -1,0 +1,105 @@
+"""A cursor over the bytes of a module that never reads beyond its range and knows the absolute offset of each fault."""
+
+from __future__ import annotations
+
+from externref_build.errors import MalformedModuleError
+
+
+class Reader:
+    """Read the primitive values of the binary format (specification 5.2) from ``data[offset:end]``."""
+
+    __slots__ = ("data", "end", "offset")
+
+    def __init__(self, data: bytes | memoryview, offset: int = 0, end: int | None = None) -> None:
+        self.data = data
+        self.offset = offset
+        self.end = len(data) if end is None else end
+
+    def at_end(self) -> bool:
+        """Tell whether everything was read."""
+        return self.offset >= self.end
+
+    def byte(self, what: str = "a byte") -> int:
+        """Read one byte."""
+        if self.offset >= self.end:
+            raise MalformedModuleError(f"unexpected end: expected {what}", self.offset)
+        value = self.data[self.offset]
+        self.offset += 1
+        return value
+
+    def u32(self, what: str = "an integer") -> int:
+        """Read an unsigned LEB128 of at most 32 bits."""
+        return self._unsigned(32, what)
+
+    def u64(self, what: str = "an integer") -> int:
+        """Read an unsigned LEB128 of at most 64 bits."""
+        return self._unsigned(64, what)
+
+    def s33(self, what: str = "a type") -> int:
+        """Read a signed LEB128 of at most 33 bits, as block types and heap types are (specification 5.3.3, 5.4.1)."""
+        return self._signed(33, what)
+
+    def count(self, what: str, minimum_size: int = 1) -> int:
+        """Read the length of a vector whose items take at least ``minimum_size`` bytes each, and bound it by that."""
+        start = self.offset
+        count = self.u32(f"the number of {what}")
+        if count * minimum_size > self.end - self.offset:
+            left = self.end - self.offset
+            raise MalformedModuleError(f"{count} {what} are announced where {left} bytes are left", start)
+        return count
+
+    def take(self, size: int, what: str = "data") -> bytes:
+        """Read ``size`` bytes."""
+        if size > self.end - self.offset:
+            raise MalformedModuleError(
+                f"{what} of {size} bytes where {max(self.end - self.offset, 0)} bytes are left", self.offset
+            )
+        self.offset += size
+        return bytes(self.data[self.offset - size : self.offset])
+
+    def skip(self, size: int, what: str = "data") -> None:
+        """Pass over ``size`` bytes."""
+        if size > self.end - self.offset:
+            raise MalformedModuleError(
+                f"{what} of {size} bytes where {max(self.end - self.offset, 0)} bytes are left", self.offset
+            )
+        self.offset += size
+
+    def name(self, what: str = "a name") -> str:
+        """Read a name: a length, then UTF-8 (specification 5.2.4)."""
+        size = self.u32(f"the length of {what}")
+        start = self.offset
+        try:
+            return self.take(size, what).decode()
+        except UnicodeDecodeError as error:
+            raise MalformedModuleError(f"{what} is not UTF-8", start + error.start) from None
+
+    def _unsigned(self, bits: int, what: str) -> int:
+        start, value, shift = self.offset, 0, 0
+        while True:
+            byte = self.byte(what)
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+            if shift >= bits:
+                raise MalformedModuleError(f"{what} is an integer of more than {(bits + 6) // 7} bytes", start)
+        if value >> bits:
+            raise MalformedModuleError(f"{what} is an integer of more than {bits} bits", start)
+        return value
+
+    def _signed(self, bits: int, what: str) -> int:
+        start, value, shift = self.offset, 0, 0
+        while True:
+            byte = self.byte(what)
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+            if shift >= bits:
+                raise MalformedModuleError(f"{what} is an integer of more than {(bits + 6) // 7} bytes", start)
+        if byte & 0x40:
+            value -= 1 << shift
+        if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
+            raise MalformedModuleError(f"{what} is an integer of more than {bits} bits", start)
+        return value
