@@ -129,3 +129,6 @@ unsafe fn received(text: *mut u8, length: usize) -> Query {
     let bytes = unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(text, length)) };
     Query::new(&String::from_utf8_lossy(&bytes))
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,10 +13,15 @@ pub struct Row;
 /// A list in which the host collects notes.
 pub struct Hits;
 
+#[cfg(not(target_family = "wasm"))]
+pub mod fake;
+
 mod host {
+    #[cfg(not(target_family = "wasm"))]
+    use super::fake;
     use super::{externref, Cursor, Database, Hits, Resource, Row};
 
-    #[externref]
+    #[externref(fake = fake)]
     #[link(wasm_import_module = "notes")]
     extern "C" {
         pub fn containing(database: &Resource<Database>, word: *const u8, length: usize) -> Option<Resource<Cursor>>;
