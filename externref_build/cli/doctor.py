@@ -16,10 +16,14 @@ from typing import Final, Literal
 from externref_build._version import __version__
 from externref_build.cli import terminal
 from externref_build.cli.arguments import Arguments
+from externref_build.config import load_config, read_tool_table
 from externref_build.errors import ExternrefBuildError, ToolchainError
-from externref_build.guests.toolchain import Toolchain, find_toolchain, require_target
+from externref_build.guests.sdk import SDK_CRATE, sdk_path, sdk_version
+from externref_build.guests.toolchain import DEFAULT_TARGET, Toolchain, find_toolchain, require_target
 
-TARGETS: Final = ("wasm32-unknown-unknown", "wasm32-wasip1")
+State = Literal["ok", "missing", "optional"]
+
+STYLES: Final[dict[State, terminal.Style]] = {"ok": "green", "missing": "red", "optional": "yellow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +31,12 @@ class Check:
     """One thing that a build needs."""
 
     name: str
-    state: Literal["ok", "missing", "optional"]
-    """``optional``: it is missing, and a build works without it."""
-    found: str | None
-    """What is there, with version and place."""
+    state: State
+    """``optional``: it is missing, and the build in this folder works without it."""
+    detail: str
+    """What is there, with version and place; or what is wrong."""
     looked_for: str | None = None
-    """What was looked for, and where."""
+    """Where it was looked for."""
     remedy: str | None = None
     """The command that mends it."""
 
@@ -51,29 +55,39 @@ def examine(folder: Path, environ: Mapping[str, str]) -> Iterator[Check]:
     """Check what a build that is started in a folder would find."""
     yield Check("externref-build", "ok", f"{__version__} ({Path(__file__).parents[1]})")
     yield Check("python", "ok", f"{platform.python_version()} ({sys.executable})")
+    wanted: dict[str, None] = {}
+    name = None
     try:
-        toolchain = find_toolchain(folder, environ=environ)
-    except ToolchainError as error:
-        yield _failed("cargo", error)
-    else:
-        yield Check("cargo", "ok", f"{toolchain.cargo_version} ({' '.join(toolchain.cargo)})")
-        yield Check("rustc", "ok", f"{toolchain.rustc_version} (sysroot {toolchain.sysroot})")
-        yield Check("rustup", "ok", "in use" if toolchain.rustup else "not in use")
-        for target in TARGETS:
-            yield _target(toolchain, target, folder, environ)
-        yield _wasm_linker(toolchain, environ)
+        if read_tool_table(folder, "externref") is not None:
+            modules = load_config(folder, environ=environ).modules
+            wanted = dict.fromkeys(module.target or DEFAULT_TARGET for module in modules)
+            name = modules[0].toolchain
+            yield Check("[tool.externref]", "ok", f"{terminal.plural(len(modules), 'module')} in this folder")
+    except ExternrefBuildError as error:
+        yield _failed("[tool.externref]", error)
+    yield from _rust(folder, environ, name, wanted or {DEFAULT_TARGET: None})
     yield _host_linker(environ)
-    yield _sdk()
+    yield Check("guest crate", "ok", f"{SDK_CRATE} {sdk_version()} ({sdk_path()})")
     yield _wasmtime()
 
 
-def _target(toolchain: Toolchain, target: str, folder: Path, environ: Mapping[str, str]) -> Check:
-    name = f"target {target}"
+def _rust(folder: Path, environ: Mapping[str, str], name: str | None, wanted: Mapping[str, None]) -> Iterator[Check]:
     try:
-        require_target(toolchain, target, folder, environ=environ)
+        toolchain = find_toolchain(folder, environ=environ, name=name)
     except ToolchainError as error:
-        return _failed(name, error)
-    return Check(name, "ok", "installed")
+        yield _failed("Rust", error)
+        return
+    yield Check("cargo", "ok", f"{toolchain.cargo_version} ({' '.join(toolchain.cargo)})")
+    yield Check("rustc", "ok", f"{toolchain.rustc_version} (sysroot {toolchain.sysroot})")
+    yield Check("rustup", "ok", "in use" if toolchain.rustup else "not in use")
+    for target in dict.fromkeys([*wanted, DEFAULT_TARGET, "wasm32-wasip1"]):
+        try:
+            require_target(toolchain, target, folder, environ=environ)
+        except ToolchainError as error:
+            yield _failed(f"target {target}", error, "missing" if target in wanted else "optional")
+        else:
+            yield Check(f"target {target}", "ok", "installed")
+    yield _wasm_linker(toolchain, environ)
 
 
 def _wasm_linker(toolchain: Toolchain, environ: Mapping[str, str]) -> Check:
@@ -85,8 +99,8 @@ def _wasm_linker(toolchain: Toolchain, environ: Mapping[str, str]) -> Check:
     return Check(
         "linker for wasm32",
         "missing",
-        None,
-        f"rust-lld in {toolchain.sysroot}/lib/rustlib/*/bin and on PATH",
+        "rust-lld is not there",
+        f"{toolchain.sysroot}/lib/rustlib/*/bin and PATH",
         "install rustup's Rust, which has it, or your distribution's package lld",
     )
 
@@ -94,52 +108,34 @@ def _wasm_linker(toolchain: Toolchain, environ: Mapping[str, str]) -> Check:
 def _host_linker(environ: Mapping[str, str]) -> Check:
     """Look for the C compiler that links build scripts and proc-macros; on Windows rustc finds it by other means."""
     name = "linker for this machine"
-    if os.name == "nt":
-        return Check(name, "ok", "left to rustc")
-    found = shutil.which("cc", path=environ.get("PATH"))
+    found = "left to rustc" if os.name == "nt" else shutil.which("cc", path=environ.get("PATH"))
     if found:
         return Check(name, "ok", found)
-    remedy = (
-        "xcode-select --install" if sys.platform == "darwin" else "install gcc or clang, such as: apt-get install gcc"
-    )
-    return Check(name, "missing", None, "cc on PATH, which links build scripts and proc-macros", remedy)
-
-
-def _sdk() -> Check:
-    from externref_build.guests.sdk import sdk_path
-
-    manifest = sdk_path() / "Cargo.toml"
-    if manifest.is_file():
-        return Check("guest crate", "ok", f"externref-guest ({sdk_path()})")
-    remedy = "pip install --force-reinstall externref-build"
-    return Check("guest crate", "missing", None, str(manifest), remedy)
+    remedy = "xcode-select --install" if sys.platform == "darwin" else "install gcc or clang: apt-get install gcc"
+    return Check(name, "missing", "no C compiler, which links build scripts and proc-macros", "cc on PATH", remedy)
 
 
 def _wasmtime() -> Check:
     try:
         return Check("wasmtime", "ok", importlib.metadata.version("wasmtime"))
     except importlib.metadata.PackageNotFoundError:
-        looked_for = "the Python package wasmtime, with which the built module is validated if it is there"
-        return Check("wasmtime", "optional", None, looked_for, "pip install wasmtime")
+        detail = "not installed; with it, each built module is validated"
+        return Check("wasmtime", "optional", detail, "the Python package wasmtime", "pip install wasmtime")
 
 
-def _failed(name: str, error: ExternrefBuildError) -> Check:
-    looked_for = f"{error.summary}; {error.where}" if error.where else error.summary
-    return Check(name, "missing", None, looked_for, error.remedy)
+def _failed(name: str, error: ExternrefBuildError, state: State = "missing") -> Check:
+    return Check(name, state, error.summary, error.where, error.remedy)
 
 
 def _show(checks: list[Check]) -> None:
     width = max(len(check.name) for check in checks)
-    styles: dict[str, terminal.Style] = {"ok": "green", "missing": "red", "optional": "yellow"}
     for check in checks:
-        state = terminal.paint(f"{check.state:<8}", styles[check.state], sys.stdout)
-        terminal.show(f"{state}  {check.name:<{width}}  {check.found or 'not found'}")
+        state = terminal.paint(f"{check.state:<8}", STYLES[check.state], sys.stdout)
+        terminal.show(f"{state}  {check.name:<{width}}  {check.detail}")
         if check.looked_for:
-            terminal.show(f"{'':10}looked for: {check.looked_for}")
-        for number, line in enumerate((check.remedy or "").splitlines()):
-            terminal.show(f"{'':10}{'mend it: ' if number == 0 else '         '}{line}")
-    missing = [check for check in checks if check.state == "missing"]
+            terminal.show(f"{'':{width + 12}}looked for: {check.looked_for}")
+        for line in (check.remedy or "").splitlines():
+            terminal.show(f"{'':{width + 12}}{line}")
+    missing = [check.name for check in checks if check.state == "missing"]
     terminal.show()
-    terminal.show(
-        "everything that a build needs is there" if not missing else f"{len(missing)} of {len(checks)} are missing"
-    )
+    terminal.show(f"missing: {', '.join(missing)}" if missing else "everything that a build needs is there")
