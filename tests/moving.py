@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 
+from elftools.dwarf.compileunit import CompileUnit
 from elftools.dwarf.descriptions import describe_form_class
+from elftools.dwarf.die import DIE, AttributeValue
 from elftools.dwarf.dwarfinfo import DebugSectionDescriptor, DwarfConfig, DWARFInfo
+from elftools.dwarf.locationlists import BaseAddressEntry as LocationBase
+from elftools.dwarf.locationlists import LocationEntry
+from elftools.dwarf.ranges import BaseAddressEntry as RangeBase
+from elftools.dwarf.ranges import RangeEntry
 
 from externref_build.processor.debuginfo import CodeMap, is_debug_section, patch
 from externref_build.wasm.instructions import iterate_instructions
@@ -175,54 +181,62 @@ class Fact:
 def facts(module: bytes) -> Iterator[Fact]:
     """Tell all that the debug info says about addresses of code, as pyelftools reads it."""
     dwarf = open_dwarf(module)
-    ranges, locations = dwarf.range_lists(), dwarf.location_lists()
     for unit in dwarf.iter_CUs():
         base = 0
         for die in unit.iter_DIEs():
-            where = unit.cu_offset, die.offset, die.tag
-            low = die.attributes.get("DW_AT_low_pc")
             if die is unit.get_top_DIE():
-                base = low.value if low else 0
+                base = die.attributes["DW_AT_low_pc"].value if "DW_AT_low_pc" in die.attributes else 0
                 yield from _rows(dwarf, unit)
             for name, attribute in die.attributes.items():
-                value = attribute.value
-                if name in ("DW_AT_low_pc", "DW_AT_call_return_pc", "DW_AT_call_pc", "DW_AT_entry_pc"):
-                    yield Fact((*where, name), value, value)
-                elif name == "DW_AT_high_pc":
-                    absolute = describe_form_class(attribute.form) == "address"
-                    yield Fact((*where, name), low.value, value if absolute else low.value + value)
-                elif name == "DW_AT_ranges":
-                    if attribute.form == "DW_FORM_rnglistx":
-                        entries = ranges.get_range_list_at_offset(value, cu=unit)
-                    else:
-                        entries = ranges.get_range_list_at_offset(value, unit)
-                    yield from _entries((*where, name), base, entries)
-                elif name in ("DW_AT_location", "DW_AT_frame_base") and attribute.form in _LIST_FORMS:
-                    yield from _entries((*where, name), base, locations.get_location_list_at_offset(value, die))
-                elif attribute.form != "DW_FORM_sec_offset":
-                    yield Fact((*where, name, str(value)), 0, 0)
+                yield from _attribute_facts(dwarf, die, name, attribute, base)
 
 
-def _entries(where: tuple[object, ...], base: int, entries: list[object]) -> Iterator[Fact]:
+def _attribute_facts(dwarf: DWARFInfo, die: DIE, name: str, attribute: AttributeValue, base: int) -> Iterator[Fact]:
+    what = (die.cu.cu_offset, die.offset, str(die.tag), name)
+    value = attribute.value
+    if name in ("DW_AT_low_pc", "DW_AT_call_return_pc", "DW_AT_call_pc", "DW_AT_entry_pc"):
+        yield Fact(what, value, value)
+    elif name == "DW_AT_high_pc":
+        low = die.attributes["DW_AT_low_pc"].value
+        yield Fact(what, low, value if describe_form_class(attribute.form) == "address" else low + value)
+    elif name == "DW_AT_ranges":
+        ranges = dwarf.range_lists()
+        assert ranges is not None
+        assert isinstance(die.cu, CompileUnit)
+        yield from _entries(what, base, ranges.get_range_list_at_offset(value, die.cu))
+    elif name in ("DW_AT_location", "DW_AT_frame_base") and attribute.form in _LIST_FORMS:
+        locations = dwarf.location_lists()
+        assert locations is not None
+        yield from _entries(what, base, locations.get_location_list_at_offset(value, die))
+    elif attribute.form != "DW_FORM_sec_offset" and name != "DW_AT_stmt_list":
+        yield Fact((*what, str(value)), 0, 0)
+
+
+_DROPPED = 0xFFFFFFFE
+"""What linkers write into lists for code that they dropped, whatever the base address is."""
+
+
+def _entries(what: tuple[object, ...], base: int, entries: Sequence[object]) -> Iterator[Fact]:
     for number, entry in enumerate(entries):
-        if hasattr(entry, "base_address"):
+        if isinstance(entry, (RangeBase, LocationBase)):
             base = entry.base_address
-            yield Fact((*where, number), base, base)
+            yield Fact((*what, number), base, base)
+        elif isinstance(entry, (RangeEntry, LocationEntry)):
+            start = 0 if entry.is_absolute or entry.begin_offset >= _DROPPED else base
+            expression = tuple(getattr(entry, "loc_expr", ()))
+            yield Fact((*what, number, expression), start + entry.begin_offset, start + entry.end_offset)
         else:
-            start = 0 if entry.is_absolute else base
-            what = (*where, number, tuple(getattr(entry, "loc_expr", ())))
-            yield Fact(what, start + entry.begin_offset, start + entry.end_offset)
+            yield Fact((*what, number, str(entry)), 0, 0)
 
 
-def _rows(dwarf: DWARFInfo, unit: object) -> Iterator[Fact]:
+def _rows(dwarf: DWARFInfo, unit: CompileUnit) -> Iterator[Fact]:
     program = dwarf.line_program_for_CU(unit)
     if program is None:
         return
+    files = tuple(str(file) for file in program["file_entry"])
     first = None
-    for number, entry in enumerate(entry for entry in program.get_entries() if entry.state):
-        row = entry.state
+    for row in (entry.state for entry in program.get_entries() if entry.state):
         first = row.address if first is None else first
         what = (row.file, row.line, row.column, row.is_stmt, row.prologue_end, row.end_sequence, row.discriminator)
-        files = tuple(str(file) for file in program["file_entry"])
-        yield Fact((unit.cu_offset, files, number, *what), first, row.address)
+        yield Fact((unit.cu_offset, files, *what), first, row.address)
         first = None if row.end_sequence else first

@@ -27,22 +27,28 @@ class CodeMap:
     def from_pairs(cls, pairs: Iterable[tuple[int, int]]) -> CodeMap:
         """Build a map from `(old, new)` pairs in ascending order, of which the last is the end of both sections.
 
-        Needed are the first function's size field, each place where the distance between old and new changes, and
-        the end; more pairs do no harm. In a rewritten body these are: its size field, its first byte (the local
-        declarations), its instructions as far as the distance changes, and its end. An instruction's pair names the
-        first byte of what stands in its place. Raise ValueError if the pairs do not ascend.
+        Needed are the first function's size field, each place where the distance between old and new changes, the
+        start of what gets shorter there, and the end; more pairs do no harm. In a rewritten body these are: its size
+        field, its first byte (the local declarations), the instructions that change and those behind them, and its
+        end. An instruction's pair names the first byte of what stands in its place. Raise ValueError if the pairs do
+        not ascend.
         """
         old: list[int] = []
         new: list[int] = []
         last: tuple[int, int] | None = None
         for pair in pairs:
-            if last is not None and (pair[0] < last[0] or pair[1] < last[1]):
-                raise ValueError(f"{pair} after {last} in a code map")
-            if last is not None and pair[0] == last[0]:
-                if pair[1] != last[1]:
-                    raise ValueError(f"{pair} contradicts {last} in a code map")
+            if last is None:
+                growth = 1
+            elif pair == last:
                 continue
-            if not old or pair[1] - pair[0] != new[-1] - old[-1]:
+            elif pair[0] <= last[0] or pair[1] < last[1]:
+                raise ValueError(f"{pair} after {last} in a code map")
+            else:
+                growth = pair[1] - pair[0] - new[-1] + old[-1]
+            if last is not None and growth < 0 and last[0] != old[-1]:
+                old.append(last[0])
+                new.append(last[1])
+            if growth:
                 old.append(pair[0])
                 new.append(pair[1])
             last = pair

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from externref_build.processor.dwarf.addresses import AddressPool, moved_length
 from externref_build.processor.dwarf.codemap import CodeMap
-from externref_build.processor.dwarf.section import Section, UnreadableError, u16, uleb, unsigned
+from externref_build.processor.dwarf.section import Section, UnreadableError, reading, u16, uleb, unsigned
 
 _ENTRY, _LIST = 1, 2
 
@@ -229,12 +229,14 @@ class EntryLists:
         if not section.moves:
             return
         for unit in section.units(range(5, 6)):
-            count = unsigned(section.data[: unit.end], unit.position + 2, 4)
-            table = unit.position + 6
-            for place in range(table, table + count * unit.offset_size, unit.offset_size):
-                old = unsigned(section.data[: unit.end], place, unit.offset_size)
-                section.write(place, unit.offset_size, section.moved(table + old) - section.moved(table))
-            section.write_unit_length(unit)
+            with reading(section.name, unit.start):
+                data = section.data[: unit.end]
+                count = unsigned(data, unit.position + 2, 4)
+                table = unit.position + 6
+                for place in range(table, table + count * unit.offset_size, unit.offset_size):
+                    old = unsigned(data, place, unit.offset_size)
+                    section.write(place, unit.offset_size, section.moved(table + old) - section.moved(table))
+                section.write_unit_length(unit)
 
     def listed(self, base: int | None, index: int, offset_size: int) -> int:
         """Return the offset of the list that stands at `index` of the unit's table at `base`."""
