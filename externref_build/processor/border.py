@@ -28,10 +28,7 @@ def edit_exports(layout: Layout, revision: Revision, table: str | None) -> set[i
         if export.kind != FUNC:
             continue
         refs = layout.signatures.exports.get(export.name, NO_REFS)
-        if refs == NO_REFS:
-            index = layout.integer_form(export.index)
-        else:
-            index = layout.reference_form(export.index, refs)
+        index = layout.integer_form(export.index) if refs == NO_REFS else layout.reference_form(export.index, refs)
         if index != export.index:
             hidden.add(export.index)
             revision.replace_index(export.index_start, export.end, index)

@@ -110,7 +110,7 @@ class CodeEditor:
         return signatures.exported.get(func) or self.lowering.refs.get(func, NO_REFS)
 
     def _assign_twins(self, func: int, flow: Flow, body: Body) -> dict[int, int]:
-        """Declare the twins of locals: references of those that were integers, integers of those that became references."""
+        """Declare a twin of each local that holds both references and numbers in the course of the function."""
         module = self.layout.module
         func_type = module.func_type(func)
         used = sorted({edit.local for edit in flow.edits if isinstance(edit, LocalEdit)})

@@ -6,10 +6,11 @@ over two kinds of values: raw surrogates, which are to become references, and ev
 1. Only few operands are references, so that the value stack is a height and the list of heights at which one lies.
 2. Which locals hold references is a pair of bit sets: *maybe* and *surely*. A local in the first and not in the second
    holds a reference on one path and a number on another; that is no fault until somebody reads it.
-3. Loops start with what enters them, and the whole body is read again until no branch back adds anything. Both sets
-   only ever move in one direction, and WebAssembly's control flow is reducible, so that takes few passes.
+3. Loops start with what enters them, and the whole body is read again until no branch back adds anything. Both
+   sets only ever move in one direction, and WebAssembly's control flow is reducible, so that takes few passes.
 4. Code that can't be reached is passed over and deleted: it may not type-check once locals have other types.
-5. The first use of a reference as a number, or of a number as a reference, is an `Escape`: the function needs an adapter.
+5. The first use of a reference as a number, or of a number as a reference, is an `Escape`: the function needs an
+   adapter.
 
 What the last pass did is returned as a list of edits, in which only indices of functions, types and new locals are open.
 """
@@ -35,7 +36,7 @@ _UNREACHABLE = b"\x00"
 _SELECT_EXTERNREF = b"\x1c\x01" + EXTERNREF
 
 
-class Escape(Exception):
+class Escape(Exception):  # noqa: N818 - caught by the inference, never an error
     """A reference is used as a number, or a number as a reference."""
 
     def __init__(self, offset: int, reason: str) -> None:

@@ -25,8 +25,10 @@ RUN = "run"
 _OPENERS = frozenset({"block", "loop", "if", "try", "try_table"})
 _BOUNDARIES = frozenset({"else", "catch", "catch_all", "delegate", "end"})
 _WITH_INDEX = frozenset(
-    ("call", "return_call", "ref.func", "local.get", "local.set", "local.tee", "br", "br_if", "rethrow", "delegate")
-    + ("br_on_null", "br_on_non_null", "catch", "throw")
+    {
+        *("call", "return_call", "ref.func", "local.get", "local.set", "local.tee"),
+        *("br", "br_if", "br_on_null", "br_on_non_null", "rethrow", "delegate", "catch", "throw"),
+    }
 )
 
 

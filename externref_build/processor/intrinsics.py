@@ -1,20 +1,20 @@
 """The functions that take the place of the surrogates, and the allocator of slots.
 
-**Slots** are indices into the table of references. Two globals keep allocation O(1), amortised, and nothing of it lies in
-linear memory:
+**Slots** are indices into the table of references. Two globals keep allocation O(1), amortised, and nothing of it lies
+in linear memory:
 
 - ``cursor``: where the search for a free slot goes on. Everything that was freed behind it waits for the next sweep.
 - ``free``: how many slots are empty, as far as the guest's own operations tell.
 
-Invariant: a slot is handed out only while the table holds null there. A sweep begins at 0 only if at least a quarter of
-the slots is free, so that a sweep over n slots hands out n/4 of them; otherwise the table grows by a quarter.
+Invariant: a slot is handed out only while the table holds null there. A sweep begins at 0 only if at least a quarter
+of the slots is free, so that a sweep over n slots hands out n/4 of them; otherwise the table grows by a quarter.
 
 The table may be exported, so that a host can write to it, and a guest can drop a slot twice: neither ``cursor`` nor
 ``free`` is trusted for termination. ``free`` saturates at 0, and one search wraps at most once before it grows the table.
 
-**Transit slots** are indices into a second table that is never exported. It is a stack of references on their way between
-the host and functions that hold them as integers; entries are consumed in any order, and the stack steps back over
-empty ones. In both, null is -1.
+**Transit slots** are indices into a second table that is never exported. It is a stack of references on their way
+between the host and functions that hold them as integers; entries are consumed in any order, and the stack steps back
+over empty ones. In both, null is -1.
 """
 
 from __future__ import annotations
@@ -173,10 +173,13 @@ _INSERT = (
 """
 )
 
-_GET = _RETURN_IF_NO_SLOT.format(nothing="ref.null extern") + """
+_GET = (
+    _RETURN_IF_NO_SLOT.format(nothing="ref.null extern")
+    + """
     local.get 0
     table.get $slots
 """
+)
 
 _TAKE = (
     _RETURN_IF_NO_SLOT.format(nothing="ref.null extern")

@@ -5,8 +5,8 @@ the local ones, so that no local function changes its index; the import of a dro
 tables, globals and further functions are appended.
 
 A function can be asked for in two forms. In its *integer form* it has the type that the module gave it, with i32 for
-references; in its *reference form*, externref stands in their place. One of them is the function itself (or the import),
-the other one is an adapter, made when it is first asked for.
+references; in its *reference form*, externref stands in their place. One of them is the function itself (or the
+import), the other one is an adapter, made when it is first asked for.
 """
 
 from __future__ import annotations

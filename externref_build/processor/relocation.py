@@ -93,7 +93,9 @@ def move_debug_info(revision: Revision) -> None:
     starts = {}
     for section in module.sections:
         if section.name == custom.SOURCE_MAP:
-            raise DebugInfoError("a source map lies in another file and would no longer fit", section.name, remedy=_STRIP)
+            raise DebugInfoError(
+                "a source map lies in another file and would no longer fit", section.name, remedy=_STRIP
+            )
         if section.name and is_debug_section(section.name):
             sections[section.name] = module.data[section.content : section.end]
             starts[section.name] = section.start

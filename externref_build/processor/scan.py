@@ -1,7 +1,7 @@
 """Find the few function bodies that name one of a set of functions, without decoding the others.
 
-One regular expression looks for the bytes of ``call``, ``return_call`` and ``ref.func`` followed by one of the indices in
-any of its encodings. It may find these bytes inside of other immediates, which costs a decoding, but it misses none.
+One regular expression looks for the bytes of ``call``, ``return_call`` and ``ref.func`` followed by one of the indices
+in any of its encodings. It may find these bytes inside of other immediates, which costs a decoding, but it misses none.
 """
 
 from __future__ import annotations

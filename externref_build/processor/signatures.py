@@ -30,9 +30,7 @@ SURROGATE_TYPES = {
     "guard": FuncType(),
 }
 
-_MIXED_BUILDS = (
-    "the module and its `__externrefs` section come from different builds: rebuild the guest, or delete its target folder"
-)
+_MIXED_BUILDS = "the module and its `__externrefs` section come from different builds: rebuild the guest, or delete its target folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +226,9 @@ class _Matcher:
         if wrong:
             return None
         params, results = record.references[:param_count], record.references[param_count:]
-        declaration = Declaration("export" if record.module is None else "import", record.module, record.name, params, results)
+        declaration = Declaration(
+            "export" if record.module is None else "import", record.module, record.name, params, results
+        )
         (self.report_exports if record.module is None else self.report_imports).append(declaration)
         return Refs(_mask(params), _mask(results))
 
@@ -276,7 +276,7 @@ class _Matcher:
 
 def _expand(function: InterfaceFunction) -> list[tuple[ValType | None, bool]]:
     """Spell the values of an interface record as core types, each with whether it is a reference."""
-    values = []
+    values: list[tuple[ValType | None, bool]] = []
     for is_result, value_types in ((False, [value for _, value in function.params]), (True, list(function.results))):
         for value_type in value_types:
             is_reference = isinstance(value_type, ResourceType)

@@ -57,7 +57,9 @@ class Revision:
             self.new_sections[section_id] = b"".join((encode_unsigned(added), *first, *items))
             return
         count, behind = decode_unsigned(self.module.data, section.payload)
-        self.replace(section.payload, behind, encode_unsigned(count + added, behind - section.payload) + b"".join(first))
+        self.replace(
+            section.payload, behind, encode_unsigned(count + added, behind - section.payload) + b"".join(first)
+        )
         if items:
             self.replace(section.end, section.end, b"".join(items))
 
@@ -161,4 +163,3 @@ def _edit_section(data: memoryview, section: Section, edits: list[Edit]) -> list
         offset = edit.end
     parts.append(data[offset : section.end])
     return parts
-

@@ -33,7 +33,9 @@ _PATTERNS = {
     "bytes16": rb".{16}",
     "lane": rb".",
     "castflags": rb".",
-    "labels": rb"(?:" + b"|".join(rb"\x%02x(?:" % count + _LEB32 + rb"){%d}" % (count + 1) for count in range(128)) + rb")",
+    "labels": rb"(?:"
+    + b"|".join(rb"\x%02x(?:" % count + _LEB32 + rb"){%d}" % (count + 1) for count in range(128))
+    + rb")",
     "valtypes": rb"\x01(?:" + _HEAP_PREFIX + _LEB32 + rb"|[\x65-\x7f])",
 }
 _UNCOUNTABLE = frozenset({"labels", "valtypes", "catches"})

@@ -367,7 +367,9 @@ def _index_bodies(reader: Reader) -> tuple[list[int], list[int]]:
         start = reader.offset
         size = reader.u32("the size of a function body")
         if size > reader.end - reader.offset:
-            raise MalformedModuleError(f"a function body of {size} bytes where {reader.end - reader.offset} are left", start)
+            raise MalformedModuleError(
+                f"a function body of {size} bytes where {reader.end - reader.offset} are left", start
+            )
         starts.append(reader.offset)
         reader.offset += size
         ends.append(reader.offset)
