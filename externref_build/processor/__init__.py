@@ -24,8 +24,8 @@ class Processor:
 
     __slots__ = ("_options", "report")
 
-    report: Report | None
-    """What the last call of `process` did."""
+    report: Report
+    """What the last call of `process` did; there is none before the first."""
 
     def __init__(
         self,
@@ -38,7 +38,6 @@ class Processor:
         from externref_build.processor.rewrite import Options
 
         self._options = Options(table, drop_hook, require_direct, debug_info, interface)
-        self.report = None
 
     def process(self, data: bytes | memoryview) -> bytes:
         """Turn the declared integers of a module into references.
