@@ -18,8 +18,8 @@ class Arguments(argparse.Namespace):
     """What the command line says; which of the fields are there depends on the sub-command."""
 
     run: Callable[[Arguments], int]
-    verbose: bool
-    quiet: bool
+    verbose: bool = False
+    quiet: bool = False
     # process, inspect
     input: str
     output: str
@@ -87,7 +87,6 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser("externref-build", description=DESCRIPTION, epilog=EPILOG, parents=[everywhere])
     parser.add_argument("--version", action="version", version=f"externref-build {__version__}")
-    parser.set_defaults(verbose=False, quiet=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def add(name: str, module: str, text: str, usage: str | None = None) -> argparse.ArgumentParser:

@@ -59,7 +59,8 @@ def _show_functions(title: str, functions: Sequence[FunctionDescription]) -> Non
         lines.append(f"  {label}  {terminal.paint(core, 'dim', sys.stdout)}")
         if function.signature:
             lines.append(f"      {function.signature}")
-        lines.extend(f"      {line}" for line in (function.doc or "").splitlines())
+        first_paragraph = (function.doc or "").partition("\n\n")[0]
+        lines.extend(f"      {line}" for line in first_paragraph.splitlines())
     _show_lines(title, lines)
 
 

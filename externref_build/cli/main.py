@@ -23,10 +23,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         terminal.show_error(error)
         return 1
     except BrokenPipeError:
-        # Whoever read our output has stopped; the interpreter must not find that out again when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
+        return 1
+    except OSError as error:
+        terminal.show_error(ExternrefBuildError(f"{error.strerror or error}", where=str(error.filename or "stdout")))
+        _give_up_stdout()
         return 1
     except KeyboardInterrupt:
         terminal.say("interrupted")
         return INTERRUPTED
     return code
+
+
+def _give_up_stdout() -> None:
+    """Send to nowhere what is still buffered, lest the interpreter fails once more over it when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
