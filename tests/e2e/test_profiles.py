@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from guest_host import DROP_HOOK, Api, Host
 from scenario import BROAD, SHARED, broad_calls, shared_calls
-from wasmtime import Engine, FuncType, Module
+from wasmtime import Engine, FuncType, Module, ValType
 
 from externref_build import Processor, process
 
@@ -123,6 +123,9 @@ def _sources(folder: Path) -> Iterator[Path]:
 def _letters(kind: object) -> str:
     """Spell a function's type as the scenarios do."""
     assert isinstance(kind, FuncType)
-    spelling = {"externref": "r", "i32": "i", "i64": "I", "f32": "f", "f64": "d"}
-    params, results = ("".join(spelling[str(value)] for value in values) for values in (kind.params, kind.results))
+    spelling = {"i32": "i", "i64": "I", "f32": "f", "f64": "d"}
+    params, results = (
+        "".join("r" if value == ValType.externref() else spelling[str(value)] for value in values)
+        for values in (kind.params, kind.results)
+    )
     return f"{params}:{results}"

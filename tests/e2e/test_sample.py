@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from wasmtime import Engine, FuncType, Module
+from wasmtime import Engine, FuncType, Module, ValType
 
 SAMPLE = Path(__file__).resolve().parent.parent.parent / "sample_crate"
 WHEEL = "sample_plugin-1.0.0-py3-none-any.whl"
@@ -111,8 +111,9 @@ def test_the_module_was_processed(sample_wheel: zipfile.ZipFile) -> None:
     assert {entry.module for entry in module.imports} == {"notes"}
     [search] = [entry.type for entry in module.exports if entry.name == "search"]
     assert isinstance(search, FuncType)
-    assert [str(value) for value in search.params] == ["externref", "i32", "i32", "externref", "i32"]
-    assert [str(value) for value in search.results] == ["externref"]
+    reference, number = ValType.externref(), ValType.i32()
+    assert search.params == [reference, number, number, reference, number]
+    assert search.results == [reference]
     assert "externrefs" in {entry.name for entry in module.exports}
 
 

@@ -78,16 +78,16 @@ class Database:
         except sqlite3.Error:
             self._connection.close()
             raise
+        self._connection.create_function("casefold", 1, str.casefold, deterministic=True)
         self._connection.set_trace_callback(self.statements.append)
 
     def containing(self, word: str) -> Cursor | None:
-        """Return the notes with ``word`` in title or body, or ``None`` if there are none; ASCII case is ignored."""
-        escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        where = "FROM notes WHERE title LIKE :like ESCAPE '\\' OR body LIKE :like ESCAPE '\\'"
-        like = {"like": f"%{escaped}%"}
-        if not self._connection.execute(f"SELECT EXISTS (SELECT 1 {where})", like).fetchone()[0]:
+        """Return the notes with ``word`` in title or body, in whatever case, or ``None`` if there are none."""
+        where = "FROM notes WHERE instr(casefold(title), :word) OR instr(casefold(body), :word)"
+        folded = {"word": word.casefold()}
+        if not self._connection.execute(f"SELECT EXISTS (SELECT 1 {where})", folded).fetchone()[0]:
             return None
-        return Cursor(self._connection.execute(f"SELECT id, title, body {where} ORDER BY id", like))
+        return Cursor(self._connection.execute(f"SELECT id, title, body {where} ORDER BY id", folded))
 
     def all(self) -> Cursor:
         """Return all notes in the order in which they were written."""

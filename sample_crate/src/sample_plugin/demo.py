@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from wasmtime import Engine, FuncType, Module, WasmtimeError
+from wasmtime import Engine, FuncType, Module, ValType, WasmtimeError
 
 from sample_plugin.database import Database, Hits, Note, Row, create_database, sample_notes
 from sample_plugin.host import Call, NotAReferenceError, Plugin
@@ -94,7 +94,7 @@ class Demo:
         )
         search = next(entry.type for entry in self._plugin.module.exports if entry.name == "search")
         assert isinstance(search, FuncType)
-        params, results = ([str(value) for value in values] for values in (search.params, search.results))
+        params, results = ([_type_name(value) for value in values] for values in (search.params, search.results))
         self._tell(f"exports search: {', '.join(params)} -> {', '.join(results)}")
         self._check("databases, lists and rows are externrefs", params[::3] + results == 3 * ["externref"])
         self._check("it holds no reference", self._plugin.held() == [])
@@ -220,6 +220,11 @@ def run_demo(folder: Path, write: Callable[[str], object]) -> bool:
 
 def _among(thing: object, things: Iterable[object]) -> bool:
     return any(thing is other for other in things)
+
+
+def _type_name(value: ValType) -> str:
+    """Spell a type as WebAssembly does; wasmtime's own spelling of externref is an older one."""
+    return "externref" if value == ValType.externref() else str(value)
 
 
 def _rejection(module: str) -> str:
