@@ -63,23 +63,31 @@ def build_module(
     started = time.perf_counter()
     guest = build_guest(module, environ=os.environ if environ is None else environ)
     compiled = time.perf_counter()
-    progress.step("Compiled", f"guest {guest.name} for {guest.target} ({module.profile}) in {compiled - started:.2f} s")
+    progress.step(
+        "Fresh" if guest.fresh else "Compiled",
+        f"guest {guest.name} for {guest.target} ({module.profile}) in {compiled - started:.2f} s",
+    )
     source = guest.path.read_bytes()
     processor = Processor(
         table=module.table,
         drop_hook=module.drop_hook,
         require_direct=module.require_direct,
         debug_info=module.debug_info,
+        interface=module.interface,
     )
     try:
         result = processor.process(source)
     except ExternrefBuildError as error:
-        raise error.located(str(guest.path)) from error
-    progress.step("Processed", _summary(processor.report, time.perf_counter() - compiled))
-    validated_by = _check(source, result, processor.report, progress)
+        error.located(str(guest.path))
+        raise
+    report = processor.report
+    assert report is not None, "the processor reports what it processed"
+    progress.step("Processed", _summary(report, time.perf_counter() - compiled))
+    validated_by = _check(source, result, report, progress)
+    _warn_of_paths(result, guest.workspace_root, module, progress)
     written = write_whole(path, result)
     progress.step("Wrote" if written else "Kept", f"{path}" if written else f"{path}, which is unchanged")
-    return BuildResult(path, processor.report, len(source), len(result), written, validated_by)
+    return BuildResult(path, report, len(source), len(result), written, validated_by)
 
 
 def use_existing_module(module: ModuleConfig, *, progress: Progress, output_folder: Path | None = None) -> Path:
@@ -110,6 +118,14 @@ def _check(source: bytes, result: bytes, report: Report, progress: Progress) -> 
     if version:
         progress.step("Validated", f"with wasmtime {version} in {time.perf_counter() - started:.2f} s")
     return version
+
+
+def _warn_of_paths(result: bytes, workspace_root: Path, module: ModuleConfig, progress: Progress) -> None:
+    if module.profile not in {"dev", "test"} and os.fsencode(workspace_root) in result:
+        progress.warn(
+            f"the module names the folder {workspace_root}, most likely in debug info of a crate of the workspace; "
+            'debug-info = "strip" in [tool.externref] leaves it out'
+        )
 
 
 def _summary(report: Report, seconds: float) -> str:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from externref_build.guests.run import run
 from externref_build.guests.sdk import SDK_CRATE, provide_sdk, sdk_patch_arguments, sdk_version
 from externref_build.guests.toolchain import Toolchain, choose_target, find_toolchain, require_target
 
+_METADATA = ("metadata", "--format-version", "1")
+
 
 @dataclass(frozen=True, slots=True)
 class GuestModule:
@@ -35,6 +38,8 @@ class GuestModule:
     """The Rust target it was compiled for."""
     fresh: bool
     """Whether it was there from an earlier build."""
+    workspace_root: Path
+    """Folder of the workspace that cargo compiled it in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ def build_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestMod
     target = choose_target(module.target, config)
     cfg = _target_cfg(toolchain, config, target, module, environ)
     metadata, patch = _resolve(toolchain, module, target, environ)
-    choice = _choose(metadata, module.manifest_path, target)
+    choice = _choose(metadata, module, target)
     root = Path(metadata["workspace_root"])
     flags = dependency_flags(toolchain, metadata["packages"], root, environ)
     flag_arguments, flag_environ = add_rustc_flags(flags, config, target, cfg, environ)
@@ -83,21 +88,30 @@ def build_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestMod
             where=str(module.manifest_path),
             remedy="the diagnostics above say why",
         )
-    return _artifact(_messages(done.stdout), choice, target, module.manifest_path)
+    return _artifact(_messages(done.stdout), choice, target, root)
 
 
-def cargo_passthrough(
-    arguments: Sequence[str], *, folder: Path, environ: Mapping[str, str], toolchain: str | None = None
-) -> int:
-    """Run any cargo command in a folder, with the guest crate supplied, and return cargo's exit status.
+def cargo_passthrough(arguments: Sequence[str], *, folder: Path, environ: Mapping[str, str]) -> int:
+    """Run any cargo command in a folder, with the guest crate supplied where it is used; return cargo's exit status.
 
-    The folder is that of the guest's Cargo.toml, or below it. Raises CargoNotFoundError if there is no cargo.
+    Raises ToolchainError if cargo or rustc is missing.
     """
-    cargo = find_toolchain(folder, environ=environ, name=toolchain).cargo
-    located = run((*cargo, "locate-project", "--workspace", "--message-format", "plain"), cwd=folder, environ=environ)
-    patch = sdk_patch_arguments(provide_sdk(Path(located.stdout.strip()).parent)) if located.status == 0 else ()
-    command = arguments[:1]
-    return run((*cargo, *command, *patch, *arguments[1:]), cwd=folder, environ=environ, live="all").status
+    name = arguments[0][1:] if arguments and arguments[0].startswith("+") else None
+    words = list(arguments[1:] if name else arguments)
+    toolchain = find_toolchain(folder, environ=environ, name=name)
+    query = (*toolchain.cargo, *_METADATA, "--no-deps", *_option(words, "--manifest-path"))
+    answer = run(query, cwd=folder, environ=environ)
+    members = json.loads(answer.stdout) if answer.status == 0 else None
+    patch = sdk_patch_arguments(provide_sdk(Path(members["workspace_root"]))) if members and _needs_sdk(members) else ()
+    return run((*toolchain.cargo, *patch, *words), cwd=folder, environ=environ, live="all").status
+
+
+def _option(words: Sequence[str], option: str) -> tuple[str, ...]:
+    """Return an option and its value, as far as they are among the words of a command."""
+    for index, word in enumerate(words):
+        if word == option or word.startswith(f"{option}="):
+            return tuple(words[index : index + (2 if word == option else 1)])
+    return ()
 
 
 def _guest_folder(module: ModuleConfig) -> Path:
@@ -130,14 +144,13 @@ def _resolve(
     A patch that nothing uses would make cargo warn, and write itself into the lock file.
     """
     members = _metadata(toolchain, module, environ, ("--no-deps",))
-    root = Path(members["workspace_root"])
-    locked_version = _locked_sdk(root / "Cargo.lock")
     arguments = ("--filter-platform", target, *_feature_arguments(module), *_lock_arguments(module))
-    if not _asks_for_sdk(members) and locked_version is None:
+    if not _needs_sdk(members):
         metadata = _metadata(toolchain, module, environ, arguments)
         if not any(package["name"] == SDK_CRATE and package["source"] for package in metadata["packages"]):
             return metadata, ()
-    _check_lock(module, root / "Cargo.lock", locked_version)
+    root = Path(members["workspace_root"])
+    _check_lock(module, root / "Cargo.lock")
     patch = sdk_patch_arguments(provide_sdk(root))
     return _metadata(toolchain, module, environ, (*arguments, *patch)), patch
 
@@ -147,7 +160,7 @@ def _metadata(
 ) -> dict[str, Any]:
     argv = (
         *toolchain.cargo,
-        *("metadata", "--format-version", "1", "--manifest-path", str(module.manifest_path)),
+        *(*_METADATA, "--manifest-path", str(module.manifest_path)),
         *config_arguments(module.cargo_args),
         *arguments,
     )
@@ -161,9 +174,12 @@ def _metadata(
     return cast("dict[str, Any]", json.loads(done.stdout))
 
 
-def _asks_for_sdk(members: Mapping[str, Any]) -> bool:
+def _needs_sdk(members: Mapping[str, Any]) -> bool:
+    """Tell whether a member of the workspace asks the registry for the guest crate, or the lock file records it."""
     dependencies = [entry for package in members["packages"] for entry in package["dependencies"]]
-    return any(entry["name"] == SDK_CRATE and entry["source"] for entry in dependencies)
+    if any(entry["name"] == SDK_CRATE for entry in dependencies):
+        return any(entry["name"] == SDK_CRATE and entry["source"] for entry in dependencies)
+    return _locked_sdk(Path(members["workspace_root"], "Cargo.lock")) is not None
 
 
 def _locked_sdk(lock: Path) -> str | None:
@@ -175,11 +191,12 @@ def _locked_sdk(lock: Path) -> str | None:
     return next((package["version"] for package in packages if package.get("name") == SDK_CRATE), None)
 
 
-def _check_lock(module: ModuleConfig, lock: Path, locked_version: str | None) -> None:
+def _check_lock(module: ModuleConfig, lock: Path) -> None:
     """Say it better than cargo, which cannot know that the crate comes from this package."""
-    if not (module.locked or module.frozen) or locked_version == sdk_version():
+    locked = _locked_sdk(lock)
+    if not (module.locked or module.frozen) or locked == sdk_version():
         return
-    found = f"records {SDK_CRATE} {locked_version}" if locked_version else f"does not record {SDK_CRATE}"
+    found = f"records {SDK_CRATE} {locked}" if locked else f"does not record {SDK_CRATE}"
     raise GuestBuildError(
         f"the lock file {found}, and {'locked' if module.locked else 'frozen'} forbids to change it, expected "
         f"{SDK_CRATE} {sdk_version()}, which this externref-build supplies",
@@ -192,11 +209,11 @@ def _check_lock(module: ModuleConfig, lock: Path, locked_version: str | None) ->
 # Choosing
 
 
-def _choose(metadata: Mapping[str, Any], manifest_path: Path, target: str) -> _Choice:
+def _choose(metadata: Mapping[str, Any], module: ModuleConfig, target: str) -> _Choice:
     packages = {package["id"]: package for package in metadata["packages"]}
-    root = next((p for p in packages.values() if Path(p["manifest_path"]).samefile(manifest_path)), None)
+    root = next((p for p in packages.values() if Path(p["manifest_path"]).samefile(module.manifest_path)), None)
     if root is None:
-        raise _no_package(metadata, [packages[member] for member in metadata["workspace_members"]], manifest_path)
+        raise _no_package([packages[member] for member in metadata["workspace_members"]], module)
     libraries = [entry for entry in root["targets"] if _is_cdylib(entry)]
     if libraries:
         return _Choice(root["id"], libraries[0]["name"].replace("-", "_"), ("--lib",))
@@ -208,12 +225,12 @@ def _choose(metadata: Mapping[str, Any], manifest_path: Path, target: str) -> _C
     if commands:
         raise ArtifactError(
             f"the package {root['name']} has {len(commands)} binaries ({', '.join(sorted(commands))}), expected one",
-            where=str(manifest_path),
+            where=str(module.manifest_path),
             remedy=f'choose one, in [package] of Cargo.toml: default-run = "{commands[0]}"',
         )
     raise ArtifactError(
         f"the package {root['name']} makes no WebAssembly module: it has no library of crate type cdylib",
-        where=str(manifest_path),
+        where=str(module.manifest_path),
         remedy='add to its Cargo.toml:\n[lib]\ncrate-type = ["cdylib"]',
     )
 
@@ -222,19 +239,16 @@ def _is_cdylib(entry: Mapping[str, Any]) -> bool:
     return "cdylib" in entry["crate_types"] and "example" not in entry["kind"]
 
 
-def _no_package(
-    metadata: Mapping[str, Any], members: Sequence[Mapping[str, Any]], manifest_path: Path
-) -> ArtifactError:
-    root = Path(metadata["workspace_root"])
+def _no_package(members: Sequence[Mapping[str, Any]], module: ModuleConfig) -> ArtifactError:
     modules = [member for member in members if any(map(_is_cdylib, member["targets"]))]
-    paths = [Path(member["manifest_path"]).relative_to(root).as_posix() for member in modules or members]
     names = ", ".join(sorted(member["name"] for member in modules)) or "none"
+    manifests = (os.path.relpath(member["manifest_path"], module.project_dir) for member in modules or members)
+    lines = sorted(f'manifest-path = "{Path(manifest).as_posix()}"' for manifest in manifests)
     return ArtifactError(
         f"this Cargo.toml is a workspace of {len(members)} packages, of which {len(modules)} make a cdylib ({names}), "
         "expected one package",
-        where=str(manifest_path),
-        remedy="set manifest-path in [tool.externref] to that of one package:\n"
-        + "\n".join(f"{manifest_path.parent.name}/{path}" for path in sorted(paths)),
+        where=str(module.manifest_path),
+        remedy="choose one, in [tool.externref]:\n" + "\n".join(lines),
     )
 
 
@@ -247,10 +261,10 @@ def _messages(stdout: str) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def _artifact(messages: Iterator[dict[str, Any]], choice: _Choice, target: str, manifest_path: Path) -> GuestModule:
+def _artifact(messages: Iterator[dict[str, Any]], choice: _Choice, target: str, root: Path) -> GuestModule:
     """Take the module from the messages about the chosen package; its dependencies may be cdylibs as well."""
     found = [
-        GuestModule(Path(name), choice.name, target, message["fresh"])
+        GuestModule(Path(name), choice.name, target, message["fresh"], root)
         for message in messages
         if message["reason"] == "compiler-artifact" and message["package_id"] == choice.package_id
         for name in message["filenames"]
@@ -261,7 +275,7 @@ def _artifact(messages: Iterator[dict[str, Any]], choice: _Choice, target: str, 
     listed = ", ".join(str(guest.path) for guest in found) or "none"
     raise ArtifactError(
         f"cargo left {len(found)} modules of the guest {choice.name} ({listed}), expected one",
-        where=str(manifest_path),
+        where=str(root),
         remedy=f"see that one module for {target} is made, whatever crate types and linker are configured",
     )
 

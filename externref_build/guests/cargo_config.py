@@ -43,6 +43,10 @@ class CargoConfig:
             if isinstance(entry, dict)
         )
 
+    def is_text(self, *keys: str) -> bool:
+        """Tell whether a value is written as one string where a list would do as well; cargo does not merge the two."""
+        return any(isinstance(_value(table, keys), str) for table in self.tables)
+
     def builds_std(self) -> bool:
         """Tell whether the standard library is compiled with the guest (``unstable.build-std``)."""
         return any(_table(table, "unstable").get("build-std") for table in self.tables)
@@ -101,6 +105,13 @@ def _from_arguments(folder: Path, arguments: Sequence[str]) -> Iterator[Mapping[
             yield parse_toml(value)
         except ValueError:
             yield from _with_includes(folder / value)
+
+
+def _value(table: Mapping[str, Any], keys: Sequence[str]) -> object:
+    *path, last = keys
+    for key in path:
+        table = _table(table, key)
+    return table.get(last)
 
 
 def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:

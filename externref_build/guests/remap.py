@@ -4,6 +4,7 @@ rustc writes paths of sources into panic messages and debug info. Cargo passes p
 its root; what remains are the sources of dependencies and of the standard library, and the workspace as the folder of
 compilation. The first two are remapped with flags for every crate. These hold no path of the checkout, which would
 keep checkouts in different folders from sharing a compilation cache; the workspace is remapped for the last crate only.
+So one path can be left: in debug info, the folder in which other crates of the workspace were compiled.
 """
 
 from __future__ import annotations
@@ -57,5 +58,10 @@ def add_rustc_flags(
         if variable in environ:
             given = [flag for flag in environ[variable].split(separator) if flag]
             return (), {**environ, "CARGO_ENCODED_RUSTFLAGS": "\x1f".join([*given, *flags])}
-    key = f"target.{target}.rustflags" if config.has_target_flags(target, cfg) else "build.rustflags"
-    return ("--config", f"{key}={json.dumps(flags, ensure_ascii=False)}"), dict(environ)
+    keys = ("target", target, "rustflags") if config.has_target_flags(target, cfg) else ("build", "rustflags")
+    if not config.is_text(*keys):
+        return ("--config", f"{'.'.join(keys)}={json.dumps(flags, ensure_ascii=False)}"), dict(environ)
+    # Cargo appends the variable of a key to whatever its files say, but splits it at every space.
+    variable = "_".join(("CARGO", *keys)).upper().replace("-", "_")
+    given = environ.get(variable, "").split()
+    return (), {**environ, variable: " ".join([*given, *(flag for flag in flags if " " not in flag)])}

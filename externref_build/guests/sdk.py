@@ -87,10 +87,10 @@ def _put_in_place(copy: Path, files: Mapping[str, bytes]) -> None:
             path = whole / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        if copy.exists():
-            copy.replace(Path(temporary, "damaged"))
         try:
             whole.replace(copy)
         except OSError:
-            if not _holds(copy, files):
-                raise
+            if _holds(copy, files):
+                return
+            copy.replace(Path(temporary, "damaged"))
+            whole.replace(copy)

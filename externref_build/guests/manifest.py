@@ -1,0 +1,146 @@
+"""What Cargo.toml files say without cargo: the name of the module, and the files that a source distribution needs.
+
+A source distribution can be made, and a module that is there already be used, on a machine without Rust.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from externref_build.config import parse_toml
+from externref_build.errors import ConfigError
+
+_DEPENDENCY_TABLES = ("dependencies", "dev-dependencies", "build-dependencies")
+_WORKSPACE_FILES = ("Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "rust-toolchain")
+_CARGO_CONFIG_FILES = (".cargo/config.toml", ".cargo/config")
+
+
+@dataclass(frozen=True, slots=True)
+class GuestSources:
+    """What cargo needs to build a guest, as far as it lies in the project."""
+
+    files: tuple[Path, ...]
+    """Absolute, sorted."""
+    outside: tuple[Path, ...]
+    """Packages, and the workspace, that the guest needs and that lie outside the project."""
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read a Cargo.toml. Raises ConfigError if it is not there, or not TOML."""
+    try:
+        return parse_toml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"the guest's Cargo.toml cannot be read: {error.strerror}",
+            where=str(path),
+            remedy="set manifest-path in [tool.externref] to the guest's Cargo.toml, relative to pyproject.toml",
+        ) from error
+    except ValueError as error:
+        raise ConfigError(f"the guest's Cargo.toml is not valid TOML: {error}", where=str(path)) from error
+
+
+def default_name(manifest_path: Path) -> str:
+    """Return the name of the library or the binary that becomes the module, as cargo will name its file.
+
+    Raises ConfigError if the Cargo.toml is of no package.
+    """
+    manifest = read_manifest(manifest_path)
+    package = manifest.get("package", {})
+    library = manifest.get("lib", {})
+    if not package.get("name"):
+        raise ConfigError(
+            "manifest-path names the Cargo.toml of a workspace, expected that of a package",
+            where=str(manifest_path),
+            remedy="set manifest-path in [tool.externref] to the Cargo.toml of the package that makes the module",
+        )
+    if "cdylib" in library.get("crate-type", library.get("crate_type", [])):
+        return str(library.get("name", package["name"])).replace("-", "_")
+    binaries = [entry["name"] for entry in manifest.get("bin", []) if "name" in entry]
+    only = binaries[0] if len(binaries) == 1 else package["name"]
+    return str(package.get("default-run", only))
+
+
+def guest_sources(manifest_path: Path, project_dir: Path) -> GuestSources:
+    """Find all files that cargo needs to build a guest: its package, its workspace, and path dependencies of these."""
+    workspace = _workspace_manifest(manifest_path)
+    files = {path for path in _workspace_files(workspace.parent, project_dir) if path.is_relative_to(project_dir)}
+    pending = [workspace.parent, manifest_path.parent, *_members(workspace), *_path_dependencies(workspace)]
+    seen = set[Path]()
+    while pending:
+        folder = Path(os.path.normpath(pending.pop()))
+        if folder in seen:
+            continue
+        seen.add(folder)
+        if folder.is_relative_to(project_dir) and "package" in read_manifest(folder / "Cargo.toml"):
+            files.update(_package_files(folder, project_dir))
+            pending.extend(_path_dependencies(folder / "Cargo.toml"))
+    outside = (folder for folder in seen if not folder.is_relative_to(project_dir))
+    return GuestSources(tuple(sorted(files)), tuple(sorted(outside)))
+
+
+def _workspace_manifest(manifest_path: Path) -> Path:
+    """Find the Cargo.toml with ``[workspace]`` that a package belongs to; its own, if none."""
+    manifest = read_manifest(manifest_path)
+    if "workspace" in manifest:
+        return manifest_path
+    named = manifest.get("package", {}).get("workspace")
+    if isinstance(named, str):
+        return Path(os.path.normpath(manifest_path.parent / named / "Cargo.toml"))
+    for folder in manifest_path.parent.parents:
+        candidate = folder / "Cargo.toml"
+        if candidate.is_file() and manifest_path.parent in map(Path, _members(candidate)):
+            return candidate
+    return manifest_path
+
+
+def _members(workspace: Path) -> Iterator[Path]:
+    table = read_manifest(workspace).get("workspace", {})
+    excluded = {Path(os.path.normpath(workspace.parent / name)) for name in table.get("exclude", [])}
+    for pattern in table.get("members", []):
+        for folder in workspace.parent.glob(pattern):
+            if (folder / "Cargo.toml").is_file() and Path(os.path.normpath(folder)) not in excluded:
+                yield Path(os.path.normpath(folder))
+
+
+def _path_dependencies(manifest_path: Path) -> Iterator[Path]:
+    manifest = read_manifest(manifest_path)
+    holders = [manifest, manifest.get("workspace", {}), *manifest.get("target", {}).values()]
+    tables = [holder.get(name, {}) for holder in holders for name in _DEPENDENCY_TABLES]
+    tables += manifest.get("patch", {}).values()
+    for table in tables:
+        for dependency in table.values():
+            if isinstance(dependency, Mapping) and isinstance(dependency.get("path"), str):
+                yield manifest_path.parent / dependency["path"]
+
+
+def _workspace_files(workspace: Path, project_dir: Path) -> Iterator[Path]:
+    yield from (path for name in _WORKSPACE_FILES if (path := workspace / name).is_file())
+    for folder in (workspace, *workspace.parents):
+        yield from (path for name in (*_CARGO_CONFIG_FILES, *_WORKSPACE_FILES[2:]) if (path := folder / name).is_file())
+        if folder == project_dir:
+            return
+
+
+def _package_files(package: Path, project_dir: Path) -> Iterator[Path]:
+    """Yield the files of a package; of one that shares its folder with the Python project, only what is Rust's."""
+    shared = package == project_dir
+    for parent, folders, names in os.walk(package):
+        folders[:] = sorted(name for name in folders if not _is_foreign(Path(parent, name)))
+        for name in sorted(names):
+            path = Path(parent, name)
+            if path.suffix == ".rs" or name in _WORKSPACE_FILES or not (shared or name.startswith(".")):
+                yield path
+
+
+def _is_foreign(folder: Path) -> bool:
+    """Tell whether a folder holds results, caches, or another tool's files rather than sources."""
+    return (
+        folder.name.startswith(".")
+        or folder.name in {"target", "__pycache__", "node_modules"}
+        or (folder / "CACHEDIR.TAG").exists()
+        or (folder / "pyvenv.cfg").exists()
+    )
