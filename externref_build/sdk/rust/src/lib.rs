@@ -169,6 +169,10 @@ mod surrogate;
 pub use externref_guest_macro::externref;
 pub use resource::{Resource, ResourceCopy};
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// For generated code; no part of the interface.
 #[doc(hidden)]
 pub mod __private {

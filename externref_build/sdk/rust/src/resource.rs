@@ -8,8 +8,8 @@ use core::num::NonZeroU32;
 
 /// What binds a resource to its type parameter and, where it matters, to its thread.
 ///
-/// `fn() -> T` owns no `T`: a resource is `Send` and `Sync` whatever its kind. With threads each has an instance, and
-/// thus a table, of its own, in which a slot of another thread means nothing.
+/// A function that returns a `T` owns none: a resource is `Send` and `Sync` whatever its kind. With threads each has an
+/// instance, and thus a table, of its own, in which a slot of another thread means nothing.
 #[cfg(not(all(target_family = "wasm", target_feature = "atomics")))]
 type Marker<T> = PhantomData<fn() -> *const T>;
 #[cfg(all(target_family = "wasm", target_feature = "atomics"))]
@@ -41,7 +41,9 @@ type Marker<T> = PhantomData<(fn() -> *const T, *const ())>;
 ///
 /// # Threads
 ///
-/// `Send` and `Sync`, except in a module with shared memory (`target_feature = "atomics"`).
+/// In a module with threads each thread has a table of its own, and a resource must stay on its thread. It is neither
+/// `Send` nor `Sync` where the compiler lets crates know of threads (`target_feature = "atomics"`, which takes a nightly
+/// compiler), and both everywhere else, so that it can be kept in a static.
 #[repr(transparent)]
 pub struct Resource<T: ?Sized = ()> {
     /// The slot's complement, so that slot -1, the null reference, is the niche.

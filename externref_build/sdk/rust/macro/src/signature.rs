@@ -43,8 +43,13 @@ impl Crossing {
     pub fn read(role: Role, signature: &mut Signature, mark: Option<bool>, errors: &mut Errors) -> Self {
         refuse_qualifiers(signature, errors);
         let mut names = Vec::new();
+        for input in &signature.inputs {
+            if let FnArg::Typed(parameter) = input {
+                names.extend(own_name(&parameter.pat).map(|ident| ident.unraw().to_string()));
+            }
+        }
         let mut params = Vec::new();
-        for input in &mut signature.inputs {
+        for (index, input) in signature.inputs.iter_mut().enumerate() {
             let parameter = match input {
                 FnArg::Receiver(receiver) => {
                     errors.push(
@@ -66,8 +71,7 @@ impl Crossing {
             let mark = attributes::take_resource(&mut parameter.attrs, errors);
             let value = values::classify(&parameter.ty, mark, errors);
             refuse_leaking_parameter(role, &value, &parameter.ty, errors);
-            let ident = identifier(&parameter.pat, &names);
-            names.push(ident.unraw().to_string());
+            let ident = own_name(&parameter.pat).cloned().unwrap_or_else(|| invented_name(index, &names));
             params.push(Param { name: ident.unraw().to_string(), ident, ty: (*parameter.ty).clone(), value });
         }
         let result = outcome(role, signature, mark, errors);
@@ -153,14 +157,18 @@ fn outcome(role: Role, signature: &Signature, mark: Option<bool>, errors: &mut E
     Some(Outcome { ty: ty.clone(), value })
 }
 
-/// The parameter's own name where it has one, otherwise `argN`, in any case unlike the names before it.
-fn identifier(pattern: &Pat, taken: &[String]) -> Ident {
-    if let Pat::Ident(pattern) = pattern {
-        return pattern.ident.clone();
+fn own_name(pattern: &Pat) -> Option<&Ident> {
+    match pattern {
+        Pat::Ident(pattern) => Some(&pattern.ident),
+        _ => None,
     }
-    let mut ident = format_ident!("arg{}", taken.len(), span = Span::mixed_site());
-    while taken.iter().any(|name| ident == name) {
-        ident = format_ident!("{}_", ident);
+}
+
+/// `argN` for a parameter without a name, with underscores until it is unlike the others.
+fn invented_name(index: usize, others: &[String]) -> Ident {
+    let mut ident = format_ident!("arg{index}", span = Span::mixed_site());
+    while others.iter().any(|name| ident == name) {
+        ident = format_ident!("{ident}_");
     }
     ident
 }

@@ -95,6 +95,7 @@ macro_rules! received {
     ($($name:ident),*) => {$(
         impl<T: ?Sized> FromHost for $name<T> {
             #[inline(always)]
+            #[track_caller]
             fn from_host(slot: u32, null: &'static str) -> Self {
                 match NonZeroU32::new(!slot) {
                     Some(word) => $name::from_word(word),
@@ -116,6 +117,7 @@ received!(Resource, ResourceCopy);
 
 #[cold]
 #[inline(never)]
+#[track_caller]
 fn refuse_null(message: &'static str) -> ! {
     panic!("{}", message)
 }

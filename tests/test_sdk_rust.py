@@ -1,0 +1,363 @@
+"""The Rust guest SDK: its own tests, the metadata it leaves in every profile, its words to a host that passes null."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from wasmtime import Engine, Func, FuncType, Linker, Module, Store, Trap, WasiConfig
+
+from externref_build.guests.sdk import sdk_patch_arguments, sdk_path
+from externref_build.metadata import GUEST_INTERFACE_SECTION, RECORDS_SECTION, Record, decode_records
+from externref_build.wasm.module import decode_module
+
+if TYPE_CHECKING:
+    from conftest import CompileGuest
+
+GUESTS = Path(__file__).resolve().parent / "guests"
+
+pytestmark = pytest.mark.once
+
+
+def test_tests_of_the_crate_pass(toolchain: None, test_cache: Path) -> None:
+    output = cargo_test(test_cache, "--manifest-path", str(sdk_path() / "Cargo.toml"), "--locked")
+    for expected in ("misuse_is_a_compile_error ... ok", "imports_call_their_namesakes ... ok", "Doc-tests externref_guest"):
+        assert expected in output
+
+
+def cargo_test(test_cache: Path, *arguments: str) -> str:
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(test_cache / "sdk-target"), "CARGO_TERM_COLOR": "never"}
+    done = subprocess.run(["cargo", "test", *arguments], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+# No record is lost
+
+
+MODULES = 20
+"""More modules than a release build has codegen units, which is 16."""
+
+MANIFEST = """\
+[package]
+name = "{name}"
+version = "0.1.0"
+edition = "2021"
+{lib}
+[dependencies]
+externref-guest = "1"
+{dependency}
+"""
+
+PROVIDER_MODULE = """\
+mod imports{n} {{
+    use externref_guest::{{externref, Resource}};
+    #[externref]
+    #[link(wasm_import_module = "provider")]
+    extern "C" {{
+        pub fn direct{n}(any: &Resource, number: u32) -> u32;
+        pub fn from_generic{n}(any: &Resource, number: u32) -> u32;
+        pub fn from_inlined{n}(any: &Resource, number: u32) -> Option<Resource>;
+        pub fn without_reference{n}(number: u32) -> u32;
+        pub fn unused{n}(any: &Resource);
+    }}
+}}
+pub mod api{n} {{
+    use externref_guest::{{externref, Resource}};
+    pub use crate::imports{n}::direct{n};
+    pub fn same_crate(any: &Resource, number: u32) -> u32 {{
+        let mut numbers = vec![number, 1, unsafe {{ super::imports{n}::without_reference{n}(number) }}];
+        numbers.sort();
+        numbers.iter().sum()
+    }}
+    pub fn generic<N: Into<u32>>(any: &Resource, number: N) -> u32 {{
+        unsafe {{ super::imports{n}::from_generic{n}(any, number.into()) }}
+    }}
+    #[inline(always)]
+    pub fn inlined(any: &Resource, number: u32) -> Option<Resource> {{
+        unsafe {{ super::imports{n}::from_inlined{n}(any, number) }}
+    }}
+    #[externref]
+    #[no_mangle]
+    pub extern "C" fn exported_by_provider{n}(any: Resource) -> Resource {{
+        any
+    }}
+}}
+"""
+
+CALLS = """\
+    unsafe {{ number += provider::api{n}::direct{n}(any, number) }}
+    number += provider::api{n}::same_crate(any, number) + provider::api{n}::generic(any, number as u8);
+    number += provider::api{n}::inlined(any, number).is_some() as u32;
+"""
+
+
+def provider_guest() -> dict[str, str]:
+    """A guest that calls imports of a dependency in every way there is."""
+    indices = range(MODULES)
+    return {
+        "Cargo.toml": MANIFEST.format(
+            name="caller", lib='[lib]\ncrate-type = ["cdylib"]', dependency='provider = { path = "provider" }'
+        ),
+        "src/lib.rs": "use externref_guest::{externref, Resource};\n"
+        '#[externref]\n#[no_mangle]\npub extern "C" fn run(any: &Resource, mut number: u32) -> u32 {\n'
+        + "".join(CALLS.format(n=n) for n in indices)
+        + "    number\n}\n",
+        "provider/Cargo.toml": MANIFEST.format(name="provider", lib="", dependency=""),
+        "provider/src/lib.rs": "".join(PROVIDER_MODULE.format(n=n) for n in indices),
+    }
+
+
+@pytest.mark.parametrize(
+    ("profile", "settings"),
+    [
+        pytest.param("dev", ("codegen-units=256", 'lto="off"'), id="dev, a unit per module, no LTO at all"),
+        pytest.param("release", ("codegen-units=256",), id="release, a unit per module", marks=pytest.mark.matrix),
+        pytest.param("release", (), id="release"),
+        pytest.param(
+            "release", ("codegen-units=1", 'opt-level="s"'), id="release, one unit, small", marks=pytest.mark.matrix
+        ),
+        pytest.param("release", ('lto="thin"',), id="thin LTO", marks=pytest.mark.matrix),
+        pytest.param("release", ("lto=true", 'opt-level="z"', "codegen-units=1", "strip=true"), id="fat LTO, smallest"),
+    ],
+)
+def test_no_record_of_a_used_function_is_lost(
+    profile: str, settings: Sequence[str], compile_guest: CompileGuest
+) -> None:
+    arguments = [argument for setting in settings for argument in ("--config", f"profile.{profile}.{setting}")]
+    module = compile_guest(provider_guest(), profile=profile, arguments=arguments).read_bytes()
+    used = {
+        *((None, f"exported_by_provider{n}") for n in range(MODULES)),
+        *(("provider", f"{how}{n}") for how in ("direct", "from_generic", "from_inlined") for n in range(MODULES)),
+        (None, "run"),
+    }
+    records = {(record.module, record.name) for record in records_of(module)}
+    assert records >= used
+    unused = {("provider", f"unused{n}") for n in range(MODULES)}
+    assert records - used <= unused
+    without_reference = {("provider", f"without_reference{n}") for n in range(MODULES)}
+    described = {(line.get("module"), line["name"]) for line in interface_of(module)}
+    assert described >= used | without_reference
+    assert described - used - without_reference <= unused
+
+
+# What the metadata says
+
+
+R, N = True, False
+
+RECORDS = {
+    ('values "quoted"', "copies", (R, R, R)),
+    ('values "quoted"', "lifetimes", (R, N, R)),
+    ('values "quoted"', "marked", (R, R, N, N, N, R)),
+    ('values "quoted"', "nine", (R, N, N, N, N, N, N, N, R, R)),
+    ('values "quoted"', 'näme with "quotes"\n', (R,)),
+    ('values "quoted"', "paths", (R, R, R)),
+    ("env", "in_env", (R,)),
+    ("inner", "local", (R, N)),
+    (None, "borrowed", (R, R, N, N, R)),
+    (None, "get-nullable", (R, N, R)),
+    (None, "get-owned", (R, N, R)),
+    (None, "type", (R, R)),
+    (None, "use_all", (R, R, N)),
+}
+
+
+def ref(resource: str, null: bool = False) -> dict[str, Any]:
+    return {"ref": resource, "null": True} if null else {"ref": resource}
+
+
+def own(resource: str, null: bool = False) -> dict[str, Any]:
+    return {"own": resource, "null": True} if null else {"own": resource}
+
+
+NUMBERS = ("bool", "s8", "s16", "s32", "s64", "u8", "u16", "u32", "u64", "f32", "f64")
+
+INTERFACE: dict[str, tuple[list[tuple[str, Any]], list[Any], str | None]] = {
+    "numbers": (
+        list(zip("abcdefghijk", NUMBERS, strict=True)),
+        ["s64"],
+        'Every number, by the component model\'s name.\n\nWith a "quoted" \\ line, and more than ASCII: ✓.',
+    ),
+    "others": (
+        list(zip("lmnopqr", ("usize", "isize", "ptr", "ptr", "ptr", "opaque", "u8"), strict=True)),
+        [],
+        None,
+    ),
+    'näme with "quotes"\n': ([], [own("Bytes", null=True)], None),
+    "lifetimes": ([("arena", ref("Arena")), ("arg1", "opaque")], [own("Type")], None),
+    "copies": ([("a", ref("Bytes")), ("b", ref("Bytes", null=True))], [own("any", null=True)], None),
+    "paths": ([("a", own("any")), ("b", ref("Bytes", null=True)), ("c", own("any", null=True))], [], None),
+    "marked": (
+        [("a", ref("Lent")), ("b", own("Lent", null=True)), ("c", "usize"), ("arg4", "u8"), ("arg4_", "u8")],
+        [own("Lent")],
+        None,
+    ),
+    "nine": ([("a", ref("any")), *((name, "s32") for name in "bcdefgh"), ("i", ref("any"))], [own("any")], None),
+    "leave": ([], [], None),
+    "in_env": ([("any", ref("any"))], [], None),
+    "local": ([("bytes", ref("Bytes"))], ["bool"], None),
+    "get-owned": ([("any", own("Bytes")), ("arg1", "u32")], [own("Bytes")], 'The Resource<Bytes>\tof "this".'),
+    "get-nullable": (
+        [("any", own("Bytes", null=True)), ("arg1", "u32")],
+        [own("Bytes", null=True)],
+        'The Option<Resource<Bytes>>\tof "this".',
+    ),
+    "get-number": ([("any", "s64"), ("arg1", "u32")], ["s64"], 'The i64\tof "this".'),
+    "borrowed": (
+        [("first", ref("Bytes")), ("second", ref("Bytes", null=True)), ("arg2_", "ptr"), ("arg2", "u8")],
+        [ref("Bytes", null=True)],
+        None,
+    ),
+    "type": ([("copy", own("Bytes"))], [ref("Bytes")], None),
+    "use_all": ([("arena", ref("Arena")), ("bytes", own("Bytes"))], ["usize"], "Calls every import."),
+}
+
+
+@pytest.fixture(scope="module")
+def spellings(compile_guest: CompileGuest) -> bytes:
+    """A guest that declares functions in all the ways that the attribute knows."""
+    folder = GUESTS / "spellings"
+    files = {
+        path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*") if path.is_file()
+    }
+    return compile_guest(files).read_bytes()
+
+
+def test_records_mark_every_reference_and_nothing_else(spellings: bytes) -> None:
+    assert {(record.module, record.name, record.references) for record in records_of(spellings)} == RECORDS
+
+
+def test_interface_tells_names_types_and_documentation(spellings: bytes) -> None:
+    lines = {line["name"]: line for line in interface_of(spellings)}
+    told = {
+        name: ([tuple(param) for param in line["params"]], line["results"], line.get("doc"))
+        for name, line in lines.items()
+    }
+    assert told == INTERFACE
+    modules = {(record.module, record.name) for record in records_of(spellings)}
+    assert {(line.get("module"), name) for name, line in lines.items()} >= modules
+    assert {(line["v"], line["kind"]) for line in lines.values()} == {(1, "import"), (1, "export")}
+    assert all(("module" in line) == (line["kind"] == "import") for line in lines.values())
+
+
+def records_of(module: bytes) -> list[Record]:
+    return [
+        record
+        for section in decode_module(module).custom_sections(RECORDS_SECTION)
+        for record in decode_records(module[section.content : section.end], section.content)
+    ]
+
+
+def interface_of(module: bytes) -> list[dict[str, Any]]:
+    sections = decode_module(module).custom_sections(GUEST_INTERFACE_SECTION)
+    text = b"".join(module[section.content : section.end] for section in sections).decode()
+    assert text.endswith("}\n")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+# Where the host breaks its word
+
+
+STRICT = """\
+use externref_guest::{externref, Resource};
+
+#[externref]
+#[link(wasm_import_module = "host")]
+extern "C" {
+    fn find() -> Resource;
+}
+
+#[externref]
+#[no_mangle]
+pub extern "C" fn given(_number: u32, precious: &mut Resource) {
+    let _ = precious;
+}
+
+#[externref]
+#[no_mangle]
+pub extern "C" fn found() {
+    drop(unsafe { find() });
+}
+"""
+
+
+@pytest.mark.parametrize("profile", ["dev", "release"])
+@pytest.mark.parametrize(
+    ("export", "arguments", "line", "message"),
+    [
+        pytest.param(
+            "given",
+            (5, -1),
+            11,
+            "host passed null as parameter `precious` of export `given` (declare it as `Option` to accept null)",
+            id="parameter of an export",
+        ),
+        pytest.param(
+            "found",
+            (),
+            6,
+            "host returned null from import `find` of module `host` (declare the result as `Option` to accept null)",
+            id="result of an import",
+        ),
+    ],
+)
+def test_null_where_none_is_declared_panics_with_its_place(
+    profile: str,
+    export: str,
+    arguments: tuple[int, ...],
+    line: int,
+    message: str,
+    compile_guest: CompileGuest,
+    tmp_path: Path,
+) -> None:
+    files = {
+        "Cargo.toml": MANIFEST.format(name="strict", lib='[lib]\ncrate-type = ["cdylib"]', dependency=""),
+        "src/lib.rs": STRICT,
+    }
+    engine = Engine()
+    module = Module.from_file(engine, str(compile_guest(files, target="wasm32-wasip1", profile=profile)))
+    store = Store(engine)
+    wasi = WasiConfig()
+    wasi.stderr_file = str(tmp_path / "stderr")
+    store.set_wasi(wasi)
+    linker = Linker(engine)
+    linker.define_wasi()
+    for imported in module.imports:
+        if imported.module in ("externref", "host"):
+            assert isinstance(imported.type, FuncType)
+            linker.define(store, imported.module, imported.name or "", Func(store, imported.type, null_everywhere))
+    function = linker.instantiate(store, module).exports(store)[export]
+    assert isinstance(function, Func)
+    with pytest.raises(Trap):
+        function(store, *arguments)
+    stderr = (tmp_path / "stderr").read_text()
+    assert message in stderr
+    assert f"src/lib.rs:{line}:" in stderr
+
+
+def null_everywhere(*_arguments: object) -> int:
+    """Play the surrogates, and the host, for a guest that never sees anything but null."""
+    return -1
+
+
+def test_with_threads_resources_stay_on_theirs(toolchain: None, test_cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "Cargo.toml").write_text(MANIFEST.format(name="threads", lib="[workspace]", dependency=""))
+    (tmp_path / "src" / "lib.rs").write_text(
+        "fn send<T: Send>() {}\npub fn check() { send::<externref_guest::Resource>() }\n"
+    )
+    command = ["cargo", "check", "--target", "wasm32-unknown-unknown", *sdk_patch_arguments(sdk_path())]
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(test_cache / "target"), "CARGO_TERM_COLOR": "never"}
+    single = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert single.returncode == 0, single.stderr
+    # Only compilers with unstable features tell crates that there are threads.
+    environment |= {"RUSTFLAGS": "-Ctarget-feature=+atomics", "RUSTC_BOOTSTRAP": "1"}
+    threaded = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert threaded.returncode != 0
+    assert "cannot be sent between threads safely" in threaded.stderr
