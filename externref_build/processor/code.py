@@ -8,16 +8,14 @@ from dataclasses import dataclass, field
 from externref_build.processor.dataflow import BlockTypeEdit, BytesEdit, CallEdit, Flow, FuncEdit, LocalEdit
 from externref_build.processor.inference import Lowering
 from externref_build.processor.layout import Layout
-from externref_build.processor.scan import bodies_naming
+from externref_build.processor.scan import REF_FUNC, RETURN_CALL, Naming, NamingIndex
 from externref_build.processor.signatures import NO_REFS, Refs
 from externref_build.wasm.edits import Revision
-from externref_build.wasm.instructions import immediate, iterate_instructions
 from externref_build.wasm.leb128 import decode_unsigned, encode_signed, encode_unsigned
 from externref_build.wasm.module import Body, decode_body
 from externref_build.wasm.types import EXTERNREF, I32, FuncType
 
-_NOP, _RETURN, _RETURN_CALL = b"\x01", b"\x0f", 0x12
-_NAMING = frozenset({0x10, _RETURN_CALL, 0xD2})
+_NOP, _RETURN = b"\x01", b"\x0f"
 
 
 @dataclass(slots=True)
@@ -26,6 +24,7 @@ class CodeEditor:
 
     layout: Layout
     lowering: Lowering
+    namings: NamingIndex
     revision: Revision
     twins: dict[int, dict[int, int]] = field(default_factory=dict)
     """For each function with direct lowering: the new local for each old one that has a twin."""
@@ -42,31 +41,28 @@ class CodeEditor:
         changed.update(layout.refs, hidden)
         for func in sorted(self.lowering.flows):
             self._lower_directly(func, self.lowering.flows[func])
-        others = [func for func in bodies_naming(module, changed) if func not in self.lowering.flows]
-        for func in others:
-            self._rename_calls(func)
-        self.edited = len(self.lowering.flows) + len(others)
+        self.namings.search(changed)
+        edited = set(self.lowering.flows)
+        for func in sorted(changed):
+            for naming in self.namings.namings(func):
+                if naming.caller not in self.lowering.flows:
+                    edited.add(naming.caller)
+                    self._rename(naming)
+        self.edited = len(edited)
 
-    def _rename_calls(self, func: int) -> None:
-        """Let a body that holds references as integers name all functions in their integer form."""
-        module, layout = self.layout.module, self.layout
-        start, end = module.body(func)
-        for instruction in iterate_instructions(module.data, decode_body(module.data, start, end).locals_end, end):
-            first = module.data[instruction[1]]
-            if first not in _NAMING:
-                continue
-            callee = immediate(module.data, instruction)
-            if first == 0xD2:
-                self.values.add(layout.integer_form(callee))
-            if layout.is_unchanged(callee):
-                continue
-            if layout.signatures.surrogates.get(callee) == "guard" and first != 0xD2:
-                self._delete_guard(instruction[1], instruction[2])
-            else:
-                self.revision.replace_index(instruction[1] + 1, instruction[2], layout.integer_form(callee))
+    def _rename(self, naming: Naming) -> None:
+        """Let an instruction, in a body that holds references as integers, name a function in its integer form."""
+        layout = self.layout
+        if naming.opcode == REF_FUNC:
+            self.values.add(layout.integer_form(naming.func))
+        elif layout.signatures.surrogates.get(naming.func) == "guard":
+            self._delete_guard(naming.start, naming.end)
+            return
+        if not layout.is_unchanged(naming.func):
+            self.revision.replace_index(naming.start + 1, naming.end, layout.integer_form(naming.func))
 
     def _delete_guard(self, start: int, end: int) -> None:
-        is_tail = self.layout.module.data[start] == _RETURN_CALL
+        is_tail = self.layout.module.data[start] == RETURN_CALL
         self.revision.replace(start, end, (_RETURN if is_tail else _NOP) + _NOP * (end - start - 1))
 
     def _lower_directly(self, func: int, flow: Flow) -> None:

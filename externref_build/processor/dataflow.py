@@ -12,7 +12,8 @@ over two kinds of values: raw surrogates, which are to become references, and ev
 5. The first use of a reference as a number, or of a number as a reference, is an `Escape`: the function needs an
    adapter.
 
-What the last pass did is returned as a list of edits, in which only indices of functions, types and new locals are open.
+What the last pass did is returned as a list of edits, in which only indices of functions, types and new locals are
+open.
 """
 
 from __future__ import annotations

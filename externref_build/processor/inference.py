@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from externref_build.processor.dataflow import Callee, Escape, Flow, Interpreter
 from externref_build.processor.events import BodyEvents, decode_events
-from externref_build.processor.scan import bodies_naming
+from externref_build.processor.scan import NamingIndex
 from externref_build.processor.signatures import NO_REFS, Refs, Signatures
 from externref_build.wasm.module import FUNC, Module
 from externref_build.wasm.types import FuncType
@@ -50,6 +50,7 @@ class Lowering:
 def infer_lowering(
     module: Module,
     signatures: Signatures,
+    namings: NamingIndex,
     *,
     describe: Callable[[int], str],
     demoted: Collection[int] = (),
@@ -59,10 +60,11 @@ def infer_lowering(
     Args:
         module: The module.
         signatures: What its border declares.
+        namings: Finds callers.
         describe: Names a function, for reasons.
         demoted: Functions that are to take adapters whatever they do.
     """
-    inference = _Inference(module, signatures, describe, frozenset(demoted))
+    inference = _Inference(module, signatures, namings, describe, frozenset(demoted))
     lowering = inference.infer(may_spill=True)
     if lowering.escapes and any(flow.has_spills for flow in lowering.flows.values()):
         lowering = inference.infer(may_spill=False)
@@ -81,13 +83,10 @@ class _Inner:
 class _Inference:
     module: Module
     signatures: Signatures
+    namings: NamingIndex
     describe: Callable[[int], str]
     demoted: frozenset[int]
     events: dict[int, BodyEvents] = field(default_factory=dict)
-    callers: dict[int, set[int]] = field(default_factory=dict)
-    """For each function that was looked for: the functions whose code names it."""
-    values: set[int] = field(default_factory=set)
-    """Those of them that some code uses as a value, by ``ref.func``."""
     tag_types: tuple[FuncType, ...] = ()
     locked: set[int] = field(default_factory=set)
     """Functions that exchange integers only."""
@@ -130,19 +129,9 @@ class _Inference:
         """Find the functions that touch references by themselves."""
         signatures = self.signatures
         border = {*signatures.surrogates, *signatures.imports, *signatures.exported}
-        self._find_callers(border)
-        callers = (self.callers[func] for func in border)
+        self.namings.search(border)
+        callers = (self.namings.callers(func) for func in border)
         return set(signatures.exported).union(signatures.divided, *callers)
-
-    def _find_callers(self, funcs: Iterable[int]) -> None:
-        """Find the functions whose code really names one of the functions, in calls or as a value."""
-        wanted = {func for func in funcs if func not in self.callers}
-        self.callers.update((func, set()) for func in wanted)
-        for func in bodies_naming(self.module, wanted):
-            events = self._events_of(func)
-            self.values |= wanted.intersection(events.indices("ref.func"))
-            for callee in wanted.intersection(events.indices("call", "return_call", "ref.func")):
-                self.callers[callee].add(func)
 
     def _events_of(self, func: int) -> BodyEvents:
         if func not in self.events:
@@ -166,9 +155,9 @@ class _Inference:
             if not fresh:
                 return
             announced.update(fresh)
-            self._find_callers(fresh)
+            self.namings.search(fresh)
             for func in fresh:
-                self._schedule(sorted(self.callers[func]))
+                self._schedule(sorted(self.namings.callers(func)))
 
     def _interpret(self, func: int) -> None:
         self.flows.pop(func, None)
@@ -224,7 +213,7 @@ class _Inference:
             known = self.inner[func] = _Inner()
         if results is not None and (known.results is None or results & ~known.results):
             known.results = (known.results or 0) | results
-            self._schedule(sorted(self.callers.get(func, ())))
+            self._schedule(sorted(self.namings.callers(func)))
 
     def _callee(self, func: int, offset: int) -> Callee:
         func_type = self.module.func_type(func, offset)
@@ -253,7 +242,7 @@ class _Inference:
                     conflicts.add(func)
         for func in self.escapes:
             conflicts.update(self.inner.keys() & set(self._events_of(func).indices("call", "return_call", "ref.func")))
-        return conflicts | (self.inner.keys() & self.values)
+        return conflicts | {func for func in self.inner if self.namings.is_value(func)}
 
     def _refs(self) -> dict[int, Refs]:
         refs = {func: Refs(inner.params, inner.results or 0) for func, inner in self.inner.items()}

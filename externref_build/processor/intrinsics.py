@@ -10,7 +10,8 @@ Invariant: a slot is handed out only while the table holds null there. A sweep b
 of the slots is free, so that a sweep over n slots hands out n/4 of them; otherwise the table grows by a quarter.
 
 The table may be exported, so that a host can write to it, and a guest can drop a slot twice: neither ``cursor`` nor
-``free`` is trusted for termination. ``free`` saturates at 0, and one search wraps at most once before it grows the table.
+``free`` is trusted for termination. ``free`` saturates at 0, and one search wraps at most once before it grows the
+table.
 
 **Transit slots** are indices into a second table that is never exported. It is a stack of references on their way
 between the host and functions that hold them as integers; entries are consumed in any order, and the stack steps back

@@ -34,6 +34,7 @@ from externref_build.processor.labels import FuncLabels
 from externref_build.processor.layout import Layout
 from externref_build.processor.relocation import move_code_metadata, move_debug_info, rename
 from externref_build.processor.report import FunctionLowering, Report, Step, SurrogateUse
+from externref_build.processor.scan import NamingIndex
 from externref_build.processor.signatures import Signatures, match_signatures
 from externref_build.wasm.edits import Revision
 from externref_build.wasm.module import Module, decode_module
@@ -83,11 +84,14 @@ def rewrite(data: bytes | memoryview, options: Options) -> tuple[bytes, Report]:
     hook = options.drop_hook if "drop" in signatures.surrogates.values() else None
     if signatures.surrogates or module.custom_sections(RECORDS_SECTION):
         _check_table_name(module, options.table)
-        lowering = infer_lowering(module, signatures, describe=labels.describe, demoted=options.demoted)
+        namings = NamingIndex(module)
+        namings.search(_named_anew(module, signatures))
+        clock.step("calls found", sum(len(namings.namings(func)) for func in signatures.surrogates))
+        lowering = infer_lowering(module, signatures, namings, describe=labels.describe, demoted=options.demoted)
         clock.step("functions analysed", len(lowering.flows) + len(lowering.escapes))
         if options.require_direct and lowering.escapes:
             raise _adapters_required(lowering, labels)
-        editor = _revise(revision, signatures, lowering, labels.describe, hook, options.table)
+        editor = _revise(revision, signatures, lowering, namings, labels.describe, hook, options.table)
         clock.step("function bodies edited", editor.edited)
         _revise_custom_sections(revision, editor, options.debug_info)
         clock.step("custom sections edited", len(revision.custom) + len(revision.new_custom))
@@ -119,6 +123,13 @@ def _decode_all(module: Module, name: str, decode: Callable[[memoryview, int], l
     return decoded
 
 
+def _named_anew(module: Module, signatures: Signatures) -> set[int]:
+    """Collect the functions that take references, and the imports that move because of them: one search finds all."""
+    border = {*signatures.surrogates, *signatures.imports, *signatures.exported}
+    first_gone = min(signatures.surrogates, default=len(module.func_imports))
+    return border.union(range(first_gone, len(module.func_imports)))
+
+
 def _check_table_name(module: Module, table: str | None) -> None:
     for export in module.exports:
         if export.name == table:
@@ -145,6 +156,7 @@ def _revise(
     revision: Revision,
     signatures: Signatures,
     lowering: Lowering,
+    namings: NamingIndex,
     describe: Callable[[int], str],
     hook: tuple[str, str] | None,
     table: str | None,
@@ -156,7 +168,7 @@ def _revise(
         return position in lowering.events_of(func).indices("local.get")
 
     layout = Layout(module, signatures, lowering.refs, hook, describe, reads_param)
-    editor = CodeEditor(layout, lowering, revision)
+    editor = CodeEditor(layout, lowering, namings, revision)
     hidden = border.edit_exports(layout, revision, table)
     editor.edit(hidden)
     border.edit_indices(layout, revision)

@@ -1,39 +1,113 @@
-"""Find the few function bodies that name one of a set of functions, without decoding the others.
+"""Find the instructions that name one of a set of functions, in few of the bodies and without decoding the others.
 
-One regular expression looks for the bytes of ``call``, ``return_call`` and ``ref.func`` followed by one of the indices
-in any of its encodings. It may find these bytes inside of other immediates, which costs a decoding, but it misses none.
+A first regular expression looks for the bytes of ``call``, ``return_call`` and ``ref.func`` followed by one of the
+indices in any of its encodings. It may find these bytes inside of other immediates, but it misses none. A second one
+then runs through the bodies that have a hit: it swallows all instructions but those that are looked for, and stops at
+these.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from externref_build.wasm import sections as section_ids
-from externref_build.wasm.module import Module
+from externref_build.wasm.instructions import decode_uncountable, instruction_pattern
+from externref_build.wasm.leb128 import decode_unsigned
+from externref_build.wasm.module import Module, decode_body
+from externref_build.wasm.opcodes import OPCODES
+
+CALL, RETURN_CALL, REF_FUNC = 0x10, 0x12, 0xD2
+
+_NAMING = frozenset({CALL, RETURN_CALL, REF_FUNC})
+_NAMING_CLASS = rb"[\x10\x12\xd2]"
+_NAMING_MNEMONICS = frozenset({"call", "return_call", "ref.func"})
+_RUN_LENGTH = rb"{0,64}+" if sys.version_info >= (3, 11) else rb"{0,64}"
+"""How many instructions one match swallows; bounded, or a match could need much memory to backtrack."""
 
 
-def bodies_naming(module: Module, funcs: Iterable[int]) -> list[int]:
-    """List the local functions whose bodies may name one of the functions, in ascending order."""
-    indices = sorted(set(funcs))
+class Naming(NamedTuple):
+    """An instruction that names a function."""
+
+    opcode: int
+    """`CALL`, `RETURN_CALL` or `REF_FUNC`."""
+    start: int
+    end: int
+    func: int
+    """The function that is named."""
+    caller: int
+    """The local function in whose body the instruction stands."""
+
+
+@dataclass(slots=True)
+class NamingIndex:
+    """The instructions that name each function that was asked for; the code is searched once for each of them."""
+
+    module: Module
+    _by_func: dict[int, list[Naming]] = field(default_factory=dict)
+
+    def search(self, funcs: Iterable[int]) -> None:
+        """Search for those of the functions that were not searched for yet."""
+        wanted = sorted(set(funcs) - self._by_func.keys())
+        self._by_func.update((func, []) for func in wanted)
+        for naming in _find_namings(self.module, wanted):
+            self._by_func[naming.func].append(naming)
+
+    def namings(self, func: int) -> list[Naming]:
+        """Return the instructions that name a function, in ascending order."""
+        if func not in self._by_func:
+            self.search([func])
+        return self._by_func[func]
+
+    def callers(self, func: int) -> set[int]:
+        """Return the local functions whose code names a function."""
+        return {naming.caller for naming in self.namings(func)}
+
+    def is_value(self, func: int) -> bool:
+        """Tell whether code uses a function as a value, by ``ref.func``."""
+        return any(naming.opcode == REF_FUNC for naming in self.namings(func))
+
+
+def _find_namings(module: Module, indices: list[int]) -> Iterator[Naming]:
     section = module.section(section_ids.CODE)
     if not indices or section is None:
-        return []
-    search = re.compile(rb"[\x10\x12\xd2]" + index_pattern(indices), re.DOTALL).search
+        return
+    wanted = index_pattern(indices)
+    others = [opcode for opcode in OPCODES.values() if opcode.mnemonic not in _NAMING_MNEMONICS]
+    other_naming = _NAMING_CLASS + b"(?!" + wanted + rb")[\x80-\xff]{0,4}[\x00-\x7f]"
+    run = b"(?:" + instruction_pattern(others) + b"|" + other_naming + b")" + _RUN_LENGTH
+    swallow = re.compile(run, re.DOTALL).match
+    for func in _bodies_with(module, re.compile(_NAMING_CLASS + wanted, re.DOTALL), section.payload, section.end):
+        start, end = module.body(func)
+        offset = decode_body(module.data, start, end).locals_end
+        while offset < end:
+            match = swallow(module.data, offset, end)
+            behind = match.end() if match else offset
+            if behind == offset:
+                opcode = module.data[offset]
+                if opcode in _NAMING:
+                    callee, behind = decode_unsigned(module.data, offset + 1)
+                    yield Naming(opcode, offset, behind, callee, func)
+                else:
+                    _, behind = decode_uncountable(module.data, offset, end)
+            offset = behind
+
+
+def _bodies_with(module: Module, pattern: re.Pattern[bytes], offset: int, end: int) -> Iterator[int]:
+    """Find the local functions whose bodies contain a pattern, once each."""
     starts, ends = module.body_starts, module.body_ends
     imported = len(module.func_imports)
-    found = []
-    offset = section.payload
-    while match := search(module.data, offset, section.end):
-        hit = match.start()
-        local = bisect_right(ends, hit)
-        if hit < starts[local]:
+    while match := pattern.search(module.data, offset, end):
+        local = bisect_right(ends, match.start())
+        if match.start() < starts[local]:
             offset = starts[local]
         else:
-            found.append(imported + local)
+            yield imported + local
             offset = ends[local]
-    return found
 
 
 def index_pattern(indices: list[int]) -> bytes:

@@ -30,7 +30,10 @@ SURROGATE_TYPES = {
     "guard": FuncType(),
 }
 
-_MIXED_BUILDS = "the module and its `__externrefs` section come from different builds: rebuild the guest, or delete its target folder"
+_MIXED_BUILDS = (
+    "the module and its `__externrefs` section come from different builds: rebuild the guest, "
+    "or delete its target folder"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 One regular expression, derived from the opcode table, matches one instruction. It is unambiguous (no instruction is a
 prefix of another), so that a match is a decoding. Three instructions have immediates whose number a regular
-expression cannot count (``br_table`` with more than 127 labels, ``select`` with several types, ``try_table``); they
+expression cannot count (``br_table`` with many labels, ``select`` with several types, ``try_table``); they
 are matched by their opcode alone and decoded by hand.
 """
 
@@ -22,6 +22,9 @@ _LEB32 = rb"[\x80-\xff]{0,4}[\x00-\x7f]"
 _LEB64 = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
 _HEAP_PREFIX = b"[" + b"".join(rb"\x%02x" % byte for byte in sorted(HEAP_TYPE_PREFIXES)) + b"]"
 
+_COUNTED_LABELS = 12
+"""Up to this number, the labels of ``br_table`` are counted by the regular expression."""
+
 _PATTERNS = {
     "blocktype": rb"(?:" + _HEAP_PREFIX + _LEB32 + rb"|[\x00-\x62\x65-\x7f]|[\x80-\xff]{1,4}[\x00-\x7f])",
     # Bit 6 of the alignment announces a memory index (multi-memory).
@@ -33,9 +36,9 @@ _PATTERNS = {
     "bytes16": rb".{16}",
     "lane": rb".",
     "castflags": rb".",
-    "labels": rb"(?:"
-    + b"|".join(rb"\x%02x(?:" % count + _LEB32 + rb"){%d}" % (count + 1) for count in range(128))
-    + rb")",
+    "labels": b"(?:"
+    + b"|".join(rb"\x%02x(?:%b){%d}" % (count, _LEB32, count + 1) for count in range(_COUNTED_LABELS))
+    + b")",
     "valtypes": rb"\x01(?:" + _HEAP_PREFIX + _LEB32 + rb"|[\x65-\x7f])",
 }
 _UNCOUNTABLE = frozenset({"labels", "valtypes", "catches"})
@@ -115,7 +118,7 @@ def iterate_instructions(data: bytes | memoryview, start: int, end: int) -> Iter
             yield opcode, offset, behind
             offset = behind
         if offset < end:
-            opcode, behind = _decode_uncountable(data, offset, end)
+            opcode, behind = decode_uncountable(data, offset, end)
             yield opcode, offset, behind
             offset = behind
 
@@ -136,7 +139,7 @@ def decode_expr(data: bytes | memoryview, start: int, end: int) -> tuple[list[In
     raise MalformedModuleError("an expression has no end", end)
 
 
-def _decode_uncountable(data: bytes | memoryview, offset: int, end: int) -> tuple[Opcode, int]:
+def decode_uncountable(data: bytes | memoryview, offset: int, end: int) -> tuple[Opcode, int]:
     """Decode an instruction that the regular expression does not match, or say what is wrong with it."""
     reader = Reader(data, offset, end)
     first = reader.byte("an opcode")
@@ -151,8 +154,7 @@ def _decode_uncountable(data: bytes | memoryview, offset: int, end: int) -> tupl
         raise UnsupportedFeatureError(f"unknown instruction {spelled}", offset)
     for kind in opcode.immediates:
         if kind == "labels":
-            for _ in range(reader.count("labels") + 1):
-                reader.u32("a label")
+            _skip_labels(reader)
         elif kind == "valtypes":
             for _ in range(reader.count("types")):
                 decode_val_type(reader)
@@ -165,6 +167,15 @@ def _decode_uncountable(data: bytes | memoryview, offset: int, end: int) -> tupl
     if _UNCOUNTABLE.isdisjoint(opcode.immediates):
         raise MalformedModuleError(f"`{opcode.mnemonic}` is cut off or too long", offset)
     return opcode, reader.offset
+
+
+def _skip_labels(reader: Reader) -> None:
+    count = reader.count("labels") + 1
+    if bytes(reader.data[reader.offset : reader.offset + count]).isascii():
+        reader.skip(count, "labels")
+        return
+    for _ in range(count):
+        reader.u32("a label")
 
 
 BlockType = ValType | int | None
