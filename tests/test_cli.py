@@ -1,0 +1,465 @@
+"""The command line as a user meets it: a process with arguments, pipes, an exit code, and one block of errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from wasmtime import Engine, Module, wat2wasm
+
+from externref_build import __version__
+from externref_build.metadata import Record, encode_record
+
+INTERFACE = json.dumps(
+    {
+        "v": 1,
+        "kind": "import",
+        "module": "arena",
+        "name": "alloc",
+        "params": [["arena", {"ref": "Arena"}], ["size", "u32"]],
+        "results": [{"own": "Bytes", "null": True}],
+        "doc": "Allocates.\n\nMore about it.",
+    }
+)
+
+
+def escaped(data: bytes) -> str:
+    """Return bytes as a string of the text format."""
+    return '"' + "".join(f"\\{byte:02x}" for byte in data) + '"'
+
+
+def guest(*records: Record, body: str = "(call $alloc (local.get $arena) (i32.const 8))") -> bytes:
+    """Return a module with an import and an export that the records may declare."""
+    metadata = b"".join(map(encode_record, records))
+    return wat2wasm(f"""
+        (module
+          (import "externref" "insert" (func $insert (param i32) (result i32)))
+          (import "externref" "get" (func $get (param i32) (result i32)))
+          (import "arena" "alloc" (func $alloc (param i32 i32) (result i32)))
+          (import "host" "log" (func $log (param i32)))
+          (memory 1)
+          (func (export "run") (param $arena i32) (result i32) {body})
+          (@custom "__externrefs" {escaped(metadata)})
+          (@custom "__externrefs_interface" {escaped(INTERFACE.encode())}))""")
+
+
+ALLOC = Record("arena", "alloc", (True, False, True))
+RUN = Record(None, "run", (True, True))
+THROUGH_MEMORY = "(i32.store (i32.const 0) (local.get $arena)) (call $alloc (i32.load (i32.const 0)) (i32.const 8))"
+
+
+@pytest.fixture
+def command_line(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[bytes]]:
+    """Function that runs ``externref-build`` in an empty folder."""
+
+    def run(
+        *arguments: str, stdin: bytes = b"", environ: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        own = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+        return subprocess.run(
+            [sys.executable, "-m", "externref_build", *arguments],
+            input=stdin,
+            capture_output=True,
+            cwd=tmp_path,
+            env={**own, **(environ or {})},
+        )
+
+    return run
+
+
+Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+@pytest.fixture
+def module(tmp_path: Path) -> Path:
+    """A module that declares references, in the folder where commands run."""
+    path = tmp_path / "guest.wasm"
+    path.write_bytes(guest(ALLOC, RUN))
+    return path
+
+
+def types_of(binary: bytes) -> dict[str, str]:
+    """Return the name and type of each import and export, as wasmtime sees them."""
+    loaded = Module(Engine(), binary)
+    return {str(entry.name): str(entry.type) for entry in [*loaded.imports, *loaded.exports]}
+
+
+# process
+
+
+def test_process_writes_a_module_with_references(command_line: Run, module: Path) -> None:
+    done = command_line("process", module.name, "-o", "out.wasm")
+    assert done.returncode == 0
+    assert done.stdout == b""
+    binary = module.with_name("out.wasm").read_bytes()
+    loaded = Module(Engine(), binary)
+    assert [entry.module for entry in loaded.imports] == ["arena", "host"]
+    assert {entry.name for entry in loaded.exports} == {"run", "externrefs"}
+    assert b"1 import and 1 export with references" in done.stderr
+
+
+def test_dash_is_a_pipe_on_both_sides(command_line: Run, module: Path) -> None:
+    command_line("process", module.name, "-o", "out.wasm")
+    for arguments in (["process", "-", "-o", "-"], ["process", "-"], ["process", module.name]):
+        piped = command_line(*arguments, stdin=module.read_bytes())
+        assert piped.returncode == 0
+        assert piped.stdout == module.with_name("out.wasm").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "present", "absent"),
+    [
+        ([], {"externrefs"}, {"dropped"}),
+        (["--table", "kept"], {"kept"}, {"externrefs"}),
+        (["--no-table"], set(), {"externrefs"}),
+    ],
+)
+def test_the_table_is_exported_as_asked(
+    command_line: Run, module: Path, arguments: list[str], present: set[str], absent: set[str]
+) -> None:
+    done = command_line("process", *arguments, module.name)
+    names = {str(entry.name) for entry in Module(Engine(), done.stdout).exports}
+    assert present <= names
+    assert not absent & names
+
+
+def test_the_drop_function_is_imported_where_the_guest_drops(command_line: Run) -> None:
+    text = (
+        '(module (import "externref" "drop" (func $drop (param i32)))'
+        ' (import "externref" "insert" (func $insert (param i32) (result i32)))'
+        ' (func (export "run") (param i32) (call $drop (call $insert (local.get 0))))'
+        f' (@custom "__externrefs" {escaped(encode_record(Record(None, "run", (True,))))}))'
+    )
+    done = command_line("process", "-", "--drop-fn", "host::let::go", stdin=wat2wasm(text))
+    [hook] = Module(Engine(), done.stdout).imports
+    assert (hook.module, hook.name) == ("host", "let::go")
+
+
+def test_a_processed_module_comes_back_as_it_is(command_line: Run, module: Path) -> None:
+    once = command_line("process", module.name)
+    twice = command_line("process", "-", stdin=once.stdout)
+    assert twice.stdout == once.stdout
+    assert b"unchanged" in twice.stderr
+
+
+def test_a_module_can_be_processed_in_place(command_line: Run, module: Path) -> None:
+    expected = command_line("process", module.name).stdout
+    assert command_line("process", module.name, "-o", module.name).returncode == 0
+    assert module.read_bytes() == expected
+    assert [path.name for path in module.parent.iterdir()] == [module.name]
+
+
+def test_verbose_tells_steps_with_counts_and_times(command_line: Run, module: Path) -> None:
+    for arguments in (["-v", "process", module.name], ["process", module.name, "--verbose"]):
+        told = command_line(*arguments).stderr.decode()
+        assert re.search(r"declarations read +2 +\d+\.\d ms", told)
+        assert re.search(r"direct +4 +run", told)
+
+
+def test_quiet_tells_nothing(command_line: Run, module: Path) -> None:
+    for arguments in (["-q", "process", module.name], ["process", module.name, "-q"]):
+        assert command_line(*arguments).stderr == b""
+
+
+def test_require_direct_names_function_and_reason(command_line: Run, tmp_path: Path) -> None:
+    (tmp_path / "guest.wasm").write_bytes(guest(ALLOC, RUN, body=THROUGH_MEMORY))
+    done = command_line("process", "guest.wasm", "-o", "out.wasm", "--require-direct")
+    assert done.returncode == 1
+    assert b"run" in done.stderr
+    assert b"memory" in done.stderr
+    assert not (tmp_path / "out.wasm").exists()
+    assert command_line("process", "guest.wasm", "-o", "out.wasm").returncode == 0
+
+
+# What is refused
+
+REFUSED: dict[str, tuple[bytes, str]] = {
+    "empty": (b"", "error: an empty file where a WebAssembly module is expected\n  --> guest.wasm"),
+    "text": (b"(module)", "error: WebAssembly text where a WebAssembly module is expected"),
+    "component": (b"\0asm\x0d\0\1\0", "error: a component where a core module is expected"),
+    "cut off": (guest(ALLOC, RUN)[:60], "--> guest.wasm: offset 0x"),
+    "no such export": (guest(Record(None, "walk", (True,))), "walk"),
+    "other arity": (guest(Record(None, "run", (True, True, True))), "run"),
+    "metadata cut off": (
+        wat2wasm(f'(module (@custom "__externrefs" {escaped(encode_record(RUN)[:-1])}))'),
+        "error: the mask of references takes 1 bytes where 0 are left",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_refused_is_told_in_one_block_and_leaves_no_file(command_line: Run, tmp_path: Path, case: str) -> None:
+    binary, expected = REFUSED[case]
+    (tmp_path / "guest.wasm").write_bytes(binary)
+    for arguments in (["process", "guest.wasm", "-o", "out.wasm"], ["inspect", "guest.wasm"]):
+        done = command_line(*arguments)
+        told = done.stderr.decode()
+        assert done.returncode == 1
+        assert done.stdout == b""
+        assert told.startswith("error: ")
+        assert expected in told
+        assert "guest.wasm" in told
+        assert "Traceback" not in told
+    assert not (tmp_path / "out.wasm").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["process", "absent.wasm", "-o", "out"], "error: there is no such file\n  --> absent.wasm\n"),
+        (["process", "absent.wasm", "-o", "out"], "modules that are there: guest.wasm"),
+        (["process", ".", "-o", "out"], "error: the input is a folder, expected a WebAssembly module\n  --> ."),
+        (["process", "huge", "-o", "out"], "error: the input has more than 4294967295 bytes"),
+        (["process", "guest.wasm", "-o", "no/where"], "error: the folder of the output does not exist\n  --> no/where"),
+        (["process", "guest.wasm", "-o", "."], "error: the output is a folder"),
+        (["process", "guest.wasm", "-o", "/dev/full"], "error: the output cannot be written: No space left on device"),
+        (["inspect", "absent.wasm"], "error: there is no such file"),
+        (["build"], "error: there is no "),
+        (["build", "--project", "absent"], "error: "),
+    ],
+)
+def test_files_that_fail_are_named(command_line: Run, module: Path, arguments: list[str], expected: str) -> None:
+    with module.with_name("huge").open("wb") as file:
+        file.truncate(2**32)
+    done = command_line(*arguments)
+    assert done.returncode == 1
+    assert expected in done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_failed_run_leaves_the_previous_output(command_line: Run, module: Path) -> None:
+    before = module.with_name("out.wasm")
+    before.write_bytes(b"what was there")
+    module.write_bytes(module.read_bytes()[:50])
+    assert command_line("process", module.name, "-o", before.name).returncode == 1
+    assert before.read_bytes() == b"what was there"
+
+
+def test_a_symbolic_link_stays_one(command_line: Run, module: Path) -> None:
+    link = module.with_name("link.wasm")
+    link.symlink_to("out.wasm")
+    assert command_line("process", module.name, "-o", link.name).returncode == 0
+    assert link.is_symlink()
+    assert module.with_name("out.wasm").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["proces"], "invalid choice: 'proces'"),
+        (["process"], "the following arguments are required: IN"),
+        (["process", "x", "--drop-fn", "dropped"], "'dropped' is not of the form MODULE::NAME"),
+        (["process", "x", "--table", "a", "--no-table"], "not allowed with argument --table"),
+        (["process", "x", "--debug-info", "some"], "invalid choice: 'some'"),
+        (["build", "-C", "profile"], "'profile' is not of the form KEY=VALUE"),
+        (["-q", "-v", "doctor"], "not allowed with argument"),
+    ],
+)
+def test_wrong_usage_exits_with_2(command_line: Run, arguments: list[str], expected: str) -> None:
+    done = command_line(*arguments)
+    assert done.returncode == 2
+    assert expected in done.stderr.decode()
+
+
+def test_a_reader_that_stops_is_no_fault_to_talk_about(module: Path) -> None:
+    command = [sys.executable, "-m", "externref_build", "-q", "process", str(module)]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert done.returncode == 1
+    assert done.stderr == b""
+
+
+def test_a_full_disk_is_told_once(module: Path) -> None:
+    command = [sys.executable, "-m", "externref_build", "inspect", str(module)]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 1
+    assert done.stderr == b"error: No space left on device\n  --> stdout\n"
+
+
+def test_ctrl_c_ends_without_traceback(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "slow")
+    command = [sys.executable, "-m", "externref_build", "process", "slow"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
+    with (tmp_path / "slow").open("wb"):
+        process.send_signal(2)
+        _, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert told == b"interrupted\n"
+
+
+# inspect
+
+
+def test_inspect_shows_declarations_signatures_and_lowerings(command_line: Run, module: Path) -> None:
+    shown = command_line("inspect", module.name).stdout.decode()
+    assert "guest.wasm: declares references, not processed yet" in shown
+    assert "  arena.alloc  [externref i32] -> [externref]\n" in shown
+    assert "      alloc(arena: ref Arena, size: u32) -> option<own Bytes>\n      Allocates.\n" in shown
+    assert "More about it" not in shown
+    assert "  run  [externref] -> [externref]\n" in shown
+    assert "other imports\n  host.log\n" in shown
+    assert re.search(r"direct +4  run\n", shown)
+
+
+def test_inspect_tells_why_a_function_needs_an_adapter(command_line: Run, module: Path) -> None:
+    module.write_bytes(guest(ALLOC, RUN, body=THROUGH_MEMORY))
+    shown = command_line("inspect", module.name).stdout.decode()
+    assert re.search(r"adapter +4  run: .*memory.* \(offset 0x[0-9a-f]+\)\n", shown)
+
+
+def test_inspect_shows_what_a_processed_module_holds(command_line: Run, module: Path) -> None:
+    processed = command_line("process", module.name, "--table", "kept").stdout
+    described = json.loads(command_line("inspect", "-", "--json", stdin=processed).stdout)
+    assert described["state"] == "processed"
+    assert described["tables"] == ["kept"]
+    assert described["functions"] == []
+    assert described["imports"] == [
+        {
+            "kind": "import",
+            "module": "arena",
+            "name": "alloc",
+            "params": ["externref", "i32"],
+            "results": ["externref"],
+            "signature": "alloc(arena: ref Arena, size: u32) -> option<own Bytes>",
+            "doc": "Allocates.\n\nMore about it.",
+        }
+    ]
+    [export] = described["exports"]
+    assert (export["name"], export["params"], export["results"]) == ("run", ["externref"], ["externref"])
+
+
+def test_inspect_as_json_has_positions_and_reasons(command_line: Run, module: Path) -> None:
+    module.write_bytes(guest(ALLOC, RUN, body=THROUGH_MEMORY))
+    described = json.loads(command_line("inspect", module.name, "--json").stdout)
+    assert described["state"] == "unprocessed"
+    assert {use["name"]: use["calls"] for use in described["surrogates"]} == {"insert": 0, "get": 0}
+    assert described["other_imports"] == ["host.log"]
+    [function] = described["functions"]
+    assert function["lowering"] == "adapter"
+    assert "memory" in function["reason"]
+    assert module.read_bytes()[function["offset"]] == 0x36  # i32.store
+
+
+def test_inspect_of_a_plain_module(command_line: Run) -> None:
+    shown = command_line("inspect", "-", stdin=wat2wasm("(module)")).stdout.decode()
+    assert shown == "stdin: declares no references and holds none\n"
+
+
+# The rest
+
+
+def test_the_start_imports_nothing_that_version_does_not_need(tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.argv[1:] = ['--version']\n"
+        "from externref_build.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: print(*sorted(name for name in sys.modules if name.startswith('externref_build.')))\n"
+        "print(*({'subprocess', 'json', 'tomllib', 'fastjsonschema', 'tempfile'} & sys.modules.keys()))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True)
+    version, ours, others = done.stdout.splitlines()
+    assert version == f"externref-build {__version__}"
+    assert {name.split(".")[1] for name in ours.split()} == {"_version", "cli", "errors"}
+    assert others == ""
+
+
+def test_the_console_script_and_the_module_are_the_same(command_line: Run) -> None:
+    script = Path(sys.executable).with_name("externref-build")
+    assert subprocess.run([script, "--help"], capture_output=True).stdout == command_line("--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("environ", "on_terminal", "coloured"),
+    [
+        ({}, False, False),
+        ({}, True, True),
+        ({"NO_COLOR": "1"}, True, False),
+        ({"TERM": "dumb"}, True, False),
+        ({"FORCE_COLOR": "1"}, False, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, True, False),
+    ],
+)
+def test_colour_is_for_terminals_and_can_be_chosen(
+    tmp_path: Path, environ: Mapping[str, str], on_terminal: bool, coloured: bool
+) -> None:
+    own = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+    command = [sys.executable, "-m", "externref_build", "process", "absent"]
+    reading, writing = pty.openpty() if on_terminal else os.pipe()
+    subprocess.run(command, stderr=writing, cwd=tmp_path, env={**own, "TERM": "xterm", **environ})
+    os.close(writing)
+    told = os.read(reading, 4096)
+    os.close(reading)
+    assert told.startswith(b"\x1b[1;31merror:\x1b[0m" if coloured else b"error:")
+
+
+def test_a_module_is_not_written_to_a_terminal(module: Path) -> None:
+    reading, writing = pty.openpty()
+    command = [sys.executable, "-m", "externref_build", "process", str(module)]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    os.close(reading)
+    assert done.returncode == 1
+    assert b"error: the output is a terminal, and a module is binary\n  name a file: -o OUT.wasm\n" in done.stderr
+
+
+def test_sdk_path_is_the_folder_of_the_guest_crate(command_line: Run) -> None:
+    folder = Path(command_line("sdk-path").stdout.decode().rstrip("\n"))
+    assert 'name = "externref-guest"' in (folder / "Cargo.toml").read_text(encoding="utf-8")
+
+
+def test_cargo_gets_every_argument_behind_its_name(command_line: Run, toolchain: None) -> None:
+    assert command_line("cargo", "--version").stdout.startswith(b"cargo ")
+    assert b"Usage: cargo build" in command_line("cargo", "build", "-h").stdout
+    refused = command_line("cargo", "build")
+    assert refused.returncode == 101
+    assert b"could not find `Cargo.toml`" in refused.stderr
+
+
+# doctor
+
+
+def test_doctor_finds_what_a_build_needs(command_line: Run, toolchain: None) -> None:
+    done = command_line("doctor", "--json")
+    checks = {check["name"]: check for check in json.loads(done.stdout)}
+    assert done.returncode == 0
+    assert {check["state"] for check in checks.values()} <= {"ok", "optional"}
+    assert checks["externref-build"]["detail"].startswith(__version__)
+    assert checks["cargo"]["detail"].startswith("cargo 1.")
+    assert checks["target wasm32-unknown-unknown"]["state"] == "ok"
+    assert b"everything that a build needs is there" in command_line("doctor").stdout
+
+
+def test_doctor_without_rust_says_where_it_looked_and_what_mends_it(command_line: Run, tmp_path: Path) -> None:
+    done = command_line("doctor", environ={"PATH": str(tmp_path)})
+    shown = done.stdout.decode()
+    assert done.returncode == 1
+    assert f"PATH={tmp_path}" in shown
+    assert "sh.rustup.rs" in shown
+    assert "missing: Rust, linker for this machine" in shown
+
+
+def test_doctor_knows_which_target_the_project_needs(command_line: Run, tmp_path: Path, toolchain: None) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.externref]\npackage = "p"\ntarget = "wasm32-wasip2"\n')
+    done = command_line("doctor", "--json")
+    checks = {check["name"]: check for check in json.loads(done.stdout)}
+    assert done.returncode == 1
+    assert checks["target wasm32-wasip2"]["state"] == "missing"
+    assert "wasm32-wasip2" in checks["target wasm32-wasip2"]["remedy"]
+
+
+def test_doctor_tells_of_a_configuration_that_cannot_be_meant(command_line: Run, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.externref]\npackage = "p"\nprofil = "dev"\n')
+    done = command_line("doctor")
+    assert done.returncode == 1
+    assert b"unknown key profil, did you mean profile?" in done.stdout
