@@ -1,0 +1,188 @@
+"""The state of the interpretation at one point of a body: operands, locals, and what meets at labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from externref_build.errors import MalformedModuleError
+from externref_build.processor.events import Block
+from externref_build.wasm.instructions import Catch
+
+LocalsState = tuple[int, int]
+"""Bit sets of the locals that may hold references, and of those that surely do."""
+
+
+@dataclass(slots=True)
+class Locals:
+    """Which locals hold references. Only those that ever do have a bit."""
+
+    maybe: int = 0
+    surely: int = 0
+    bits: dict[int, int] = field(default_factory=dict)
+    """The bit of each local; it stays the same from pass to pass."""
+
+    @property
+    def state(self) -> LocalsState:
+        """The state at this point, to come back to."""
+        return self.maybe, self.surely
+
+    def restore(self, state: LocalsState) -> None:
+        """Go on with a state from elsewhere."""
+        self.maybe, self.surely = state
+
+    def set(self, local: int, is_ref: bool) -> None:
+        """Let a local hold a reference, or a number."""
+        if is_ref:
+            bit = self.bits.setdefault(local, 1 << len(self.bits))
+            self.maybe |= bit
+            self.surely |= bit
+        else:
+            bit = self.bits.get(local, 0)
+            self.maybe &= ~bit
+            self.surely &= ~bit
+
+    def holds_ref(self, local: int) -> bool | None:
+        """Tell whether a local holds a reference; None where that depends on the path."""
+        bit = self.bits.get(local, 0)
+        if self.surely & bit:
+            return True
+        return None if self.maybe & bit else False
+
+
+@dataclass(slots=True)
+class Join:
+    """What meets at a label: values by kind, and locals. Nothing is ever taken away."""
+
+    seen: bool = False
+    numbers: int = 0
+    """Mask of the values that are numbers on some path."""
+    refs: int = 0
+    """Mask of the values that are references on some path."""
+    locals: LocalsState = (0, 0)
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether a value is a number on one path and a reference on another."""
+        return bool(self.numbers & self.refs)
+
+    def add(self, count: int, refs: int, state: LocalsState) -> bool:
+        """Join one more path that brings ``count`` values; tell whether that changed anything."""
+        before = (self.seen, self.numbers, self.refs, self.locals)
+        self.numbers |= ~refs & (1 << count) - 1
+        self.refs |= refs
+        maybe, surely = self.locals
+        self.locals = (maybe | state[0], surely & state[1]) if self.seen else state
+        self.seen = True
+        return before != (True, self.numbers, self.refs, self.locals)
+
+
+@dataclass(slots=True)
+class Frame:
+    """An entry of the control stack."""
+
+    opcode: str
+    """The instruction that opened it, or its present branch: ``else``, ``catch``; ``func`` for the body itself."""
+    block: Block | None
+    param_count: int
+    result_count: int
+    height: int
+    """The height of the stack below the block's parameters."""
+    opened_at: int
+    """The position of the event that opened it, or its present branch."""
+    label: Join
+    """What branches bring: parameters for a loop, results for all others."""
+    end: Join
+    """What arrives behind the block."""
+    entry_refs: int = 0
+    """Mask of the parameters that are references."""
+    entry_locals: LocalsState = (0, 0)
+    caught: Join = field(default_factory=Join)
+    """The locals at any point of a try body: what a handler may find."""
+    catches: tuple[Catch, ...] = ()
+
+    @property
+    def label_arity(self) -> int:
+        """How many values a branch to the label carries."""
+        return self.param_count if self.opcode == "loop" else self.result_count
+
+
+@dataclass(slots=True)
+class Stacks:
+    """The operand stack and the control stack, with the operations of the specification's algorithm.
+
+    Few operands are references, so that the operand stack is a height and the heights at which references lie.
+    """
+
+    height: int = 0
+    refs: list[int] = field(default_factory=list)
+    """The heights at which references lie, ascending."""
+    ctrls: list[Frame] = field(default_factory=list)
+
+    def push_val(self, is_ref: bool = False) -> None:
+        """Push one operand."""
+        if is_ref:
+            self.refs.append(self.height)
+        self.height += 1
+
+    def push_vals(self, count: int, refs: int) -> None:
+        """Push operands, of which the mask ``refs`` are references."""
+        if refs:
+            self.refs.extend(self.height + position for position in range(count) if refs >> position & 1)
+        self.height += count
+
+    def pop_val(self, offset: int) -> bool:
+        """Pop one operand; tell whether it is a reference."""
+        return bool(self.pop_vals(1, offset))
+
+    def pop_vals(self, count: int, offset: int) -> int:
+        """Pop operands; tell as a mask which are references."""
+        mask = self.peek_vals(count, offset)
+        self.height -= count
+        if mask:
+            self._forget_above()
+        return mask
+
+    def peek_vals(self, count: int, offset: int) -> int:
+        """Tell as a mask which of the topmost operands are references."""
+        base = self.height - count
+        self.check_height(base, offset)
+        mask = 0
+        for height in reversed(self.refs):
+            if height < base:
+                break
+            mask |= 1 << (height - base)
+        return mask
+
+    def check_height(self, height: int, offset: int) -> None:
+        """Raise `MalformedModuleError` where an instruction reaches below the operands of its block."""
+        if height < self.ctrls[-1].height:
+            raise MalformedModuleError("an instruction takes more operands than there are", offset)
+
+    def reaches_ref(self, height: int) -> bool:
+        """Tell whether a reference lies at a height or above it."""
+        return bool(self.refs) and self.refs[-1] >= height
+
+    def push_ctrl(self, frame: Frame) -> None:
+        """Enter a block."""
+        self.ctrls.append(frame)
+
+    def pop_ctrl(self) -> Frame:
+        """Leave the innermost block."""
+        return self.ctrls.pop()
+
+    def unreachable(self) -> Frame:
+        """Drop the operands of the innermost block, behind which nothing is reached; return it."""
+        frame = self.ctrls[-1]
+        self.height = frame.height
+        self._forget_above()
+        return frame
+
+    def frame_at(self, depth: int, offset: int) -> Frame:
+        """Find the block that a label names."""
+        if depth >= len(self.ctrls):
+            raise MalformedModuleError(f"label {depth} of {len(self.ctrls)}", offset)
+        return self.ctrls[-1 - depth]
+
+    def _forget_above(self) -> None:
+        while self.refs and self.refs[-1] >= self.height:
+            self.refs.pop()
