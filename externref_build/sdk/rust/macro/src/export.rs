@@ -10,7 +10,7 @@ use syn::{Attribute, Expr, ItemFn, LitStr, Path};
 use crate::arguments::Arguments;
 use crate::attributes;
 use crate::errors::Errors;
-use crate::import::surrogate_type;
+use crate::import::surrogate_params;
 use crate::record::{self, Declaration};
 use crate::signature::{check_abi, Crossing, Outcome, Param, Role};
 use crate::values::{Passing, Reference, Value};
@@ -65,10 +65,7 @@ fn entry(function: &ItemFn, export_name: &Attribute, crossing: &Crossing, krate:
     let ident = &function.sig.ident;
     let generics = &function.sig.generics;
     let where_clause = &generics.where_clause;
-    let params = crossing.params.iter().map(|Param { ident, ty, value, .. }| {
-        let ty = surrogate_type(value, ty);
-        quote!(#ident: #ty)
-    });
+    let params = surrogate_params(crossing);
     let receive = crossing.params.iter().filter_map(|param| match &param.value {
         Value::Reference(reference) => Some(receive(param, reference, ident, krate)),
         Value::Plain(_) => None,
@@ -76,15 +73,19 @@ fn entry(function: &ItemFn, export_name: &Attribute, crossing: &Crossing, krate:
     let arguments = crossing.params.iter().map(argument);
     let call = quote!(unsafe { #ident(#(#arguments),*) });
     let (output, call) = match &crossing.result {
-        Some(Outcome { ty, value: Value::Reference(_) }) => {
-            (quote!(-> u32), quote_spanned!(ty.span()=> #krate::__private::ToHost::to_host(#call)))
-        }
+        Some(Outcome { ty, value: Value::Reference(_) }) => (
+            quote!(-> u32),
+            quote_spanned! {ty.span()=>
+                let result = #krate::__private::ToHost::into_slot(#call);
+                <#ty as #krate::__private::ToHost>::raw(result)
+            },
+        ),
         _ => (function.sig.output.to_token_stream(), call),
     };
     quote! {
         #export_name
         #[allow(unused_unsafe, unused_mut, clippy::too_many_arguments)]
-        unsafe extern "C" fn __externref_export #generics (#(#params),*) #output #where_clause {
+        unsafe extern "C" fn __externref_export #generics (#params) #output #where_clause {
             #(#receive)*
             #call
         }

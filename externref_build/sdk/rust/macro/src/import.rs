@@ -1,7 +1,8 @@
 //! `extern "C"` blocks: each function becomes a Rust function that converts its references and calls the import.
 //!
-//! The import itself is declared inside that function, out of everybody's reach, so that all calls pass by the
-//! metadata that stands there too (see `record`).
+//! That function only turns references into slots, and is inlined, so that references to resources do not force them
+//! into memory. A second one inside it does the rest, out of everybody's reach, so that all calls of the import pass by
+//! the metadata that stands there too (see `record`).
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned, ToTokens};
@@ -122,6 +123,7 @@ impl Context<'_> {
             #(#inherited)*
             #(#own)*
             #[allow(unused_unsafe, clippy::missing_safety_doc, clippy::too_many_arguments)]
+            #[inline(always)]
             #visibility #signature {
                 #body
             }
@@ -134,7 +136,7 @@ impl Context<'_> {
             let ident = ident.unraw().to_string();
             parse_quote!(#ident)
         });
-        let declaration = self.declaration(function, &name, crossing);
+        let krate = &self.arguments.krate;
         let records = record::statics(
             &Declaration {
                 module: Some(&self.module),
@@ -142,19 +144,29 @@ impl Context<'_> {
                 crossing,
                 documentation: &attributes::documentation(&function.attributes),
             },
-            &self.arguments.krate,
+            krate,
         );
+        let import = self.import(function, &name, crossing);
         let call = self.call(function, crossing);
-        let krate = &self.arguments.krate;
+        let generics = &function.signature.generics;
+        let (output, where_clause) = (&function.signature.output, &generics.where_clause);
+        let params = surrogate_params(crossing);
+        let slots = crossing.params.iter().map(|Param { ident, ty, value, .. }| match value {
+            Value::Plain(_) => ident.to_token_stream(),
+            Value::Reference(_) => quote_spanned!(ty.span()=> #krate::__private::ToHost::into_slot(#ident)),
+        });
         let elsewhere = self.elsewhere(function, crossing);
         quote! {
             #[cfg(target_family = "wasm")]
             {
-                #declaration
-                #records
-                static ANCHOR: #krate::__private::Anchor = #krate::__private::Anchor::new();
-                ANCHOR.hold();
-                unsafe { #call }
+                unsafe fn __externref_call #generics (#params) #output #where_clause {
+                    #import
+                    #records
+                    static ANCHOR: #krate::__private::Anchor = #krate::__private::Anchor::new();
+                    ANCHOR.hold();
+                    unsafe { #call }
+                }
+                unsafe { __externref_call(#(#slots),*) }
             }
             #[cfg(not(target_family = "wasm"))]
             {
@@ -164,36 +176,30 @@ impl Context<'_> {
     }
 
     /// The import as the linker sees it.
-    fn declaration(&self, function: &ForeignFunction, name: &Expr, crossing: &Crossing) -> TokenStream {
+    fn import(&self, function: &ForeignFunction, name: &Expr, crossing: &Crossing) -> TokenStream {
         let link = &self.link;
         let generics = &function.signature.generics;
         let where_clause = &generics.where_clause;
-        let params = crossing.params.iter().map(|param| {
-            let ident = &param.ident;
-            let ty = surrogate_type(&param.value, &param.ty);
-            quote!(#ident: #ty)
-        });
+        let params = surrogate_params(crossing);
         let output = match &crossing.result {
-            Some(Outcome { ty, value }) => {
-                let ty = surrogate_type(value, ty);
-                quote!(-> #ty)
-            }
-            None => function.signature.output.to_token_stream(),
+            Some(Outcome { value: Value::Reference(_), .. }) => quote!(-> u32),
+            _ => function.signature.output.to_token_stream(),
         };
         quote! {
             #link
             extern "C" {
                 #[link_name = #name]
-                fn __externref_import #generics (#(#params),*) #output #where_clause;
+                fn __externref_import #generics (#params) #output #where_clause;
             }
         }
     }
 
+    /// From slots to raw values, through the import, and back to a slot: each raw value is an operand, nothing else.
     fn call(&self, function: &ForeignFunction, crossing: &Crossing) -> TokenStream {
         let krate = &self.arguments.krate;
         let arguments = crossing.params.iter().map(|Param { ident, value, ty, .. }| match value {
             Value::Plain(_) => ident.to_token_stream(),
-            Value::Reference(_) => quote_spanned!(ty.span()=> #krate::__private::ToHost::to_host(#ident)),
+            Value::Reference(_) => quote_spanned!(ty.span()=> <#ty as #krate::__private::ToHost>::raw(#ident)),
         });
         let call = quote!(__externref_import(#(#arguments),*));
         match &crossing.result {
@@ -231,10 +237,11 @@ impl Context<'_> {
     }
 }
 
-/// The core type of a value: a reference is an `i32` until externref-build has processed the module.
-pub fn surrogate_type(value: &Value, ty: &syn::Type) -> TokenStream {
-    match value {
-        Value::Reference(_) => quote!(u32),
-        Value::Plain(_) => ty.to_token_stream(),
-    }
+/// Parameters as the linker sees them: a reference is an `i32` until externref-build has processed the module.
+pub fn surrogate_params(crossing: &Crossing) -> TokenStream {
+    let params = crossing.params.iter().map(|Param { ident, ty, value, .. }| match value {
+        Value::Reference(_) => quote!(#ident: u32),
+        Value::Plain(_) => quote!(#ident: #ty),
+    });
+    quote!(#(#params),*)
 }

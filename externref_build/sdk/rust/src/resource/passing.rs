@@ -11,9 +11,14 @@ use crate::surrogate;
 const NULL: u32 = u32::MAX;
 
 /// A type that the guest can pass to the host.
+///
+/// It passes in two steps: the slot first, and the raw value only where it is consumed.
 pub trait ToHost {
+    /// The slot of the reference, which no longer belongs to the guest if the type owned it.
+    fn into_slot(self) -> u32;
+
     /// The raw value, to be consumed at once.
-    fn to_host(self) -> u32;
+    fn raw(slot: u32) -> u32;
 }
 
 /// A type that the guest can own of what the host passes.
@@ -22,74 +27,47 @@ pub trait FromHost: Sized {
     fn from_host(slot: u32, null: &'static str) -> Self;
 }
 
-#[inline(always)]
-fn lend(slot: u32) -> u32 {
-    // SAFETY: any slot can be read; the caller consumes the raw value.
-    unsafe { surrogate::get(slot) }
-}
-
-#[inline(always)]
-fn give(slot: u32) -> u32 {
-    // SAFETY: the caller owned the slot and forgets it; it consumes the raw value.
-    unsafe { surrogate::take(slot) }
-}
-
-impl<T: ?Sized> ToHost for Resource<T> {
-    #[inline(always)]
-    fn to_host(self) -> u32 {
-        give(!self.into_word().get())
-    }
-}
-
-impl<T: ?Sized> ToHost for Option<Resource<T>> {
-    #[inline(always)]
-    fn to_host(self) -> u32 {
-        give(match self {
-            Some(resource) => !resource.into_word().get(),
-            None => NULL,
-        })
-    }
-}
-
-impl<T: ?Sized> ToHost for ResourceCopy<T> {
-    #[inline(always)]
-    fn to_host(self) -> u32 {
-        lend(self.slot())
-    }
-}
-
-impl<T: ?Sized> ToHost for Option<ResourceCopy<T>> {
-    #[inline(always)]
-    fn to_host(self) -> u32 {
-        lend(match self {
-            Some(resource) => resource.slot(),
-            None => NULL,
-        })
-    }
-}
-
-macro_rules! borrowed {
-    ($([$($reference:tt)*] $name:ident),*) => {$(
-        impl<T: ?Sized> ToHost for $($reference)* $name<T> {
+macro_rules! to_host {
+    ($($surrogate:ident: $type:ty, |$value:ident| $slot:expr;)*) => {$(
+        impl<T: ?Sized> ToHost for $type {
             #[inline(always)]
-            fn to_host(self) -> u32 {
-                lend(self.slot())
+            fn into_slot(self) -> u32 {
+                let $value = self;
+                $slot
+            }
+
+            #[inline(always)]
+            fn raw(slot: u32) -> u32 {
+                // SAFETY: the slot comes from `into_slot`, and the caller consumes the raw value.
+                unsafe { surrogate::$surrogate(slot) }
             }
         }
 
-        impl<T: ?Sized> ToHost for Option<$($reference)* $name<T>> {
+        impl<T: ?Sized> ToHost for Option<$type> {
             #[inline(always)]
-            fn to_host(self) -> u32 {
-                lend(match self {
-                    Some(resource) => resource.slot(),
+            fn into_slot(self) -> u32 {
+                match self {
+                    Some(value) => value.into_slot(),
                     None => NULL,
-                })
+                }
+            }
+
+            #[inline(always)]
+            fn raw(slot: u32) -> u32 {
+                <$type>::raw(slot)
             }
         }
     )*};
 }
 
-borrowed!([&] Resource, [&mut] Resource, [&] ResourceCopy, [&mut] ResourceCopy);
+to_host! {
+    take: Resource<T>, |owned| !owned.into_word().get();
+    get: &Resource<T>, |lent| lent.slot();
+    get: &mut Resource<T>, |lent| lent.slot();
+    get: ResourceCopy<T>, |copy| copy.slot();
+    get: &ResourceCopy<T>, |copy| copy.slot();
+    get: &mut ResourceCopy<T>, |copy| copy.slot();
+}
 
 macro_rules! received {
     ($($name:ident),*) => {$(
