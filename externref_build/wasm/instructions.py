@@ -169,13 +169,18 @@ def decode_uncountable(data: bytes | memoryview, offset: int, end: int) -> tuple
     return opcode, reader.offset
 
 
+_LABEL_RUNS = tuple((count, re.compile(rb"(?:%b){%d}" % (_LEB32, count))) for count in (1000, 100, 10, 1))
+
+
 def _skip_labels(reader: Reader) -> None:
-    count = reader.count("labels") + 1
-    if bytes(reader.data[reader.offset : reader.offset + count]).isascii():
-        reader.skip(count, "labels")
-        return
-    for _ in range(count):
-        reader.u32("a label")
+    left = reader.count("labels") + 1
+    for count, pattern in _LABEL_RUNS:
+        while left >= count:
+            match = pattern.match(reader.data, reader.offset, reader.end)
+            if match is None:
+                raise MalformedModuleError("the labels of `br_table` are cut off or too long", reader.offset)
+            reader.offset = match.end()
+            left -= count
 
 
 BlockType = ValType | int | None
