@@ -402,7 +402,7 @@ ENTRIES_REFUSED = {
     "implicit": (5, [LOW, (asm.HIGH_PC, asm.IMPLICIT_CONST, bytes([LENGTH | 0x80, 0]))], "does not fit into its place"),
     "calculated": (5, [(asm.LOW_PC, asm.EXPRLOC, b"\x01\x30")], "an address of code that is calculated"),
     "length alone": (5, [(asm.HIGH_PC, asm.DATA4, asm.u32(4))], "a length of code without DW_AT_low_pc"),
-    "no pool": (5, [(asm.LOW_PC, asm.ADDRX, b"\0")], "the module has no .debug_addr"),
+    "no pool": (5, [(asm.LOW_PC, asm.ADDRX, b"\0")], "an address by index, but no .debug_addr"),
     "no ranges": (4, [(asm.RANGES, asm.SEC_OFFSET, asm.u32(0))], "a list of ranges in a section that is missing"),
     "unknown form": (5, [(0x03, 0x7E, b"")], "unknown form 0x7e of attribute 0x3"),
 }

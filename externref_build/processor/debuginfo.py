@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from externref_build.errors import DebugInfoError
-from externref_build.processor.dwarf.abbrev import Abbreviations, Role
+from externref_build.processor.dwarf.abbrev import Abbreviations
 from externref_build.processor.dwarf.addresses import AddressPool, patch_aranges
-from externref_build.processor.dwarf.codemap import CodeMap
+from externref_build.processor.dwarf.codemap import CodeMap, Move
+from externref_build.processor.dwarf.forms import Role
 from externref_build.processor.dwarf.info import InfoPatch, Neighbours
 from externref_build.processor.dwarf.lines import patch_lines
 from externref_build.processor.dwarf.macros import patch_macros
@@ -46,11 +47,12 @@ def patch(sections: Mapping[str, bytes | memoryview], code_map: CodeMap) -> dict
     lines, addresses = patched.get(".debug_line"), patched.get(".debug_addr")
     if lines is not None:
         patch_lines(lines, code_map)
-    pool = None if addresses is None else AddressPool(addresses, code_map)
-    neighbours = Neighbours.of(patched, pool, code_map)
-    _patch_info(patched, memoryview(sections.get(".debug_abbrev", b"")), neighbours, code_map)
+    move = code_map.mover()
+    pool = None if addresses is None else AddressPool(addresses, move)
+    neighbours = Neighbours.of(patched, pool, move)
+    _patch_info(patched, memoryview(sections.get(".debug_abbrev", b"")), neighbours, move)
     if ".debug_aranges" in patched:
-        patch_aranges(patched[".debug_aranges"], code_map)
+        patch_aranges(patched[".debug_aranges"], move)
     contents = {name: section.content() for name, section in patched.items()}
     return {name: content for name, content in contents.items() if content is not None}
 
@@ -85,9 +87,7 @@ _RANGE_ROLES = (Role.RANGES, Role.RANGES_BASE)
 _LOCATION_ROLES = (Role.LOCATIONS, Role.LOCATIONS_BASE, Role.VIEWS)
 
 
-def _patch_info(
-    patched: Mapping[str, Section], abbreviations: memoryview, neighbours: Neighbours, code_map: CodeMap
-) -> None:
+def _patch_info(patched: Mapping[str, Section], abbreviations: memoryview, neighbours: Neighbours, move: Move) -> None:
     """Patch the entries and the lists that they refer to, then the references into sections whose layout changed."""
     targets = {Role.LINES: patched.get(".debug_line")}
     infos = [patched[name] for name in (".debug_info", ".debug_types") if name in patched]
@@ -95,7 +95,7 @@ def _patch_info(
     tables = Abbreviations(abbreviations, budget)
     references = []
     for info in infos:
-        patch = InfoPatch(info, tables, code_map, neighbours)
+        patch = InfoPatch(info, tables, move, neighbours)
         patch.run(types=info.name == ".debug_types")
         references.append(patch.references)
     if neighbours.range_entries is not None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from externref_build.processor.dwarf.codemap import CodeMap
+from externref_build.errors import DebugInfoError
+from externref_build.processor.dwarf.codemap import Move
 from externref_build.processor.dwarf.section import Section, UnreadableError, reading, unsigned
 
 
@@ -16,29 +17,29 @@ class AddressPool:
     as one of code.
     """
 
-    __slots__ = ("_code_map", "_section")
+    __slots__ = ("_move", "_section")
 
-    def __init__(self, section: Section, code_map: CodeMap) -> None:
+    def __init__(self, section: Section, move: Move) -> None:
         self._section = section
-        self._code_map = code_map
+        self._move = move
 
-    def code_address(self, base: int | None, index: int, size: int) -> int:
+    def code_address(self, base: int, index: int, size: int) -> int:
         """Return the old address at `index` of the table at `base`, and move it in the section."""
-        if base is None:
-            raise UnreadableError("an address by index in a unit without DW_AT_addr_base", 0)
         offset = base + index * size
-        with reading(self._section.name, offset):
+        try:
             address = unsigned(self._section.data, offset, size)
-        moved = self._code_map(address)
+        except IndexError:
+            raise DebugInfoError(f"address {index} lies behind the end", self._section.name, offset) from None
+        moved = self._move(address)
         if moved is not None:
             self._section.write(offset, size, moved)
         return address
 
 
-def moved_length(code_map: CodeMap, start: int, length: int) -> int:
+def moved_length(move: Move, start: int, length: int) -> int:
     """Return the new length of the code that starts at the old address `start`; what is no code keeps its length."""
-    new_start = code_map(start)
-    new_end = code_map(start + length)
+    new_start = move(start)
+    new_end = move(start + length)
     if new_start is None or new_end is None:
         return length
     return new_end - new_start
@@ -53,17 +54,17 @@ class _Set:
     address_size: int
 
 
-def patch_aranges(section: Section, code_map: CodeMap) -> None:
+def patch_aranges(section: Section, move: Move) -> None:
     """Move the ranges of `.debug_aranges` (DWARF 5, section 6.1.2)."""
     for ranges in _sets(section):
         size = ranges.address_size
         for offset in range(ranges.first, ranges.end - 2 * size + 1, 2 * size):
             start = unsigned(section.data, offset, size)
-            moved = code_map(start)
+            moved = move(start)
             if moved is not None:
                 length = unsigned(section.data, offset + size, size)
                 section.write(offset, size, moved)
-                section.write(offset + size, size, moved_length(code_map, start, length))
+                section.write(offset + size, size, moved_length(move, start, length))
 
 
 def _sets(section: Section) -> Iterator[_Set]:

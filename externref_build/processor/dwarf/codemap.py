@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+Move = Callable[[int], "int | None"]
+"""Map an offset as a `CodeMap` does."""
 
 _NEVER_CODE = 1
 """Offsets 0 and 1 are the count of functions and the first body's size; linkers write them for code they dropped."""
@@ -77,6 +80,22 @@ class CodeMap:
         if piece + 1 == len(old):
             return moved
         return min(moved, max(start, self.new[piece + 1] - 1))
+
+    def mover(self) -> Move:
+        """Return a function that maps like this object, faster where consecutive offsets lie close together."""
+        first = last = distance = 0
+
+        def move(offset: int) -> int | None:
+            nonlocal first, last, distance
+            if first <= offset < last:
+                return offset + distance
+            moved = self(offset)
+            if moved is not None:
+                first, last, distance = self.piece(offset)
+                first = max(first, _NEVER_CODE + 1)
+            return moved
+
+        return move
 
     def piece(self, offset: int) -> tuple[int, int, int]:
         """Return start, end and distance of the offsets around a mapped `offset` that all move by the same distance."""

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from externref_build.processor.dwarf.abbrev import Abbreviations, Encoding, Kind, Plan, Role, value_step
+from externref_build.processor.dwarf.abbrev import Abbreviations, Plan, Plans
 from externref_build.processor.dwarf.addresses import AddressPool, moved_length
-from externref_build.processor.dwarf.codemap import CodeMap
+from externref_build.processor.dwarf.codemap import Move
+from externref_build.processor.dwarf.forms import Encoding, Kind, Role
 from externref_build.processor.dwarf.lists import EntryLists, ListContext, PairLists
-from externref_build.processor.dwarf.section import Section, Unit, UnreadableError, padded_uleb, reading, uleb, unsigned
+from externref_build.processor.dwarf.section import (
+    UNREADABLE,
+    Section,
+    Unit,
+    UnreadableError,
+    explain,
+    padded_uleb,
+    reading,
+    uleb,
+    unsigned,
+)
+from externref_build.processor.dwarf.values import Value, read_values, skip_values
 
 _COMPILE, _TYPE, _PARTIAL = 1, 2, 3
 _HEADER_TAIL = {_COMPILE: 0, _TYPE: 8, _PARTIAL: 0}
 """Bytes between a header's last common field and the first entry, without the offset that a type unit has."""
 
-Value = tuple[Role, Kind, int, int, int]
-"""Role and kind, the value's offset and the offset behind it, and the value."""
+_LOW_PC, _RANGES, _LOCATIONS = Role.LOW_PC, Role.RANGES, Role.LOCATIONS
+_ADDRESS, _OFFSET = Kind.ADDRESS, Kind.OFFSET
+_ADDRESSES = frozenset({Kind.ADDRESS, Kind.INDEX, Kind.INDEX_OFFSET})
+_LENGTHS = frozenset({Kind.CONSTANT, Kind.UNSIGNED, Kind.SIGNED, Kind.IMPLICIT})
 
 
 class References:
@@ -60,14 +73,14 @@ class Neighbours:
     location_entries: EntryLists | None
 
     @classmethod
-    def of(cls, sections: Mapping[str, Section], pool: AddressPool | None, code_map: CodeMap) -> Neighbours:
+    def of(cls, sections: Mapping[str, Section], pool: AddressPool | None, move: Move) -> Neighbours:
         """Pick the sections of lists."""
 
         def pairs(name: str, located: bool) -> PairLists | None:
-            return PairLists(sections[name], code_map, located=located) if name in sections else None
+            return PairLists(sections[name], move, located=located) if name in sections else None
 
         def entries(name: str, located: bool) -> EntryLists | None:
-            return EntryLists(sections[name], code_map, pool, located=located) if name in sections else None
+            return EntryLists(sections[name], move, pool, located=located) if name in sections else None
 
         return cls(
             pool=pool,
@@ -78,28 +91,26 @@ class Neighbours:
         )
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _UnitState:
-    """What the root entry of a unit says about the others."""
+    """What the header and the first entry of a unit say about all entries."""
 
     encoding: Encoding
-    address_base: int | None = None
-    ranges_base: int | None = None
-    locations_base: int | None = None
-    lists: ListContext | None = None
+    address_base: int | None
+    bases: Mapping[Role, int]
+    """Where the unit's tables of lists start, by the role of the attributes that refer to lists."""
+    lists: ListContext
 
 
 class InfoPatch:
     """Walk over the units of one section, and patch what they say about code."""
 
-    __slots__ = ("_abbreviations", "_code_map", "_neighbours", "_section", "references")
+    __slots__ = ("_abbreviations", "_move", "_neighbours", "_section", "references")
 
-    def __init__(
-        self, section: Section, abbreviations: Abbreviations, code_map: CodeMap, neighbours: Neighbours
-    ) -> None:
+    def __init__(self, section: Section, abbreviations: Abbreviations, move: Move, neighbours: Neighbours) -> None:
         self._section = section
         self._abbreviations = abbreviations
-        self._code_map = code_map
+        self._move = move
         self._neighbours = neighbours
         self.references = References(section)
 
@@ -114,7 +125,7 @@ class InfoPatch:
         position, table, encoding = _header(data, unit, types)
         with reading(".debug_abbrev", table):
             plans = self._abbreviations.table(table, encoding)
-        state: _UnitState | None = None
+        state = self._root(data, position, plans, encoding)
         end = unit.end
         while position < end:
             code = data[position]
@@ -125,74 +136,74 @@ class InfoPatch:
             if not code:
                 continue
             plan = plans.get(code)
-            if plan is None:
-                raise UnreadableError(f"an entry of the unknown abbreviation {code}", position)
-            if isinstance(plan, int):
+            if plan.__class__ is int:
                 position += plan
-            else:
-                values, position = _values(data, position, plan, state.encoding if state else encoding)
-                if state is None:
-                    state = self._root(values, encoding)
-                if values:
+            elif isinstance(plan, Plan):
+                if plan.matters:
+                    values, position = read_values(data, position, plan, encoding)
                     self._entry(values, state)
-            if state is None:
-                state = self._root([], encoding)
+                else:
+                    position = skip_values(data, position, plan)
+            else:
+                raise UnreadableError(f"an entry of the unknown abbreviation {code}", position)
         if position > end:
             raise UnreadableError("an entry runs over the end of its unit", unit.start)
 
-    def _root(self, values: list[Value], encoding: Encoding) -> _UnitState:
-        state = _UnitState(encoding)
-        low_pc: Value | None = None
-        for value in values:
-            role = value[0]
-            if role is Role.ADDRESS_BASE:
-                state.address_base = value[4]
-            elif role is Role.RANGES_BASE:
-                state.ranges_base = value[4]
-            elif role is Role.LOCATIONS_BASE:
-                state.locations_base = value[4]
-            elif role is Role.LOW_PC:
-                low_pc = value
-        base = 0 if low_pc is None else self._address(low_pc, state)
-        state.lists = ListContext(base, encoding.address_size, state.address_base)
-        return state
+    def _root(self, data: memoryview, position: int, plans: Plans, encoding: Encoding) -> _UnitState:
+        """Read what the first entry of a unit says about all of them."""
+        code, position = uleb(data, position) if position < len(data) else (0, position)
+        plan = plans.get(code)
+        values = read_values(data, position, plan, encoding)[0] if isinstance(plan, Plan) else []
+        by_role = {value[0]: value for value in values}
+        numbers = {role: value[4] for role, value in by_role.items()}
+        address_base = numbers.get(Role.ADDRESS_BASE)
+        tables = {_RANGES: Role.RANGES_BASE, _LOCATIONS: Role.LOCATIONS_BASE}
+        bases = {role: numbers[base] for role, base in tables.items() if base in numbers}
+        low_pc = by_role.get(_LOW_PC)
+        base = 0
+        if low_pc is not None and low_pc[1] in _ADDRESSES:
+            base = self._address(low_pc, address_base, encoding.address_size)
+        return _UnitState(encoding, address_base, bases, ListContext(base, encoding.address_size, address_base))
 
     def _entry(self, values: list[Value], state: _UnitState) -> None:
+        """Patch the values of an entry, and what they refer to."""
         low_pc: int | None = None
-        relative: list[Value] = []
+        lengths: list[Value] = []
         for value in values:
-            role, kind = value[0], value[1]
-            if kind in _ADDRESS_KINDS:
-                address = self._address(value, state)
-                if role is Role.LOW_PC:
+            role, kind, offset, end, _ = value
+            if kind in _ADDRESSES:
+                address = self._address(value, state.address_base, state.encoding.address_size)
+                if role is _LOW_PC:
                     low_pc = address
-            elif kind in _LENGTH_KINDS:
-                relative.append(value)
-            elif role is Role.RANGES or role is Role.LOCATIONS:
+            elif kind in _LENGTHS:
+                lengths.append(value)
+            elif role is _LOCATIONS or role is _RANGES:
                 self._list(value, state)
-            elif kind is Kind.OFFSET:
-                self.references.add(role, value[2], value[3] - value[2])
+            elif kind is _OFFSET:
+                self.references.add(role, offset, end - offset)
+            elif role is Role.SPLIT:
+                raise UnreadableError("split debug info, of which the other file cannot be patched", offset)
             else:
-                raise UnreadableError(_REFUSED.get(role, "an address of code that is calculated"), value[2])
-        for value in relative:
+                raise UnreadableError("an address of code that is calculated", offset)
+        for value in lengths:
             self._length(value, low_pc)
 
-    def _address(self, value: Value, state: _UnitState) -> int:
+    def _address(self, value: Value, address_base: int | None, address_size: int) -> int:
         """Return the old address that a value gives, and move it."""
         _, kind, offset, end, number = value
-        if kind is Kind.ADDRESS:
-            moved = self._code_map(number)
+        if kind is _ADDRESS:
+            moved = self._move(number)
             if moved is not None:
                 self._section.write(offset, end - offset, moved)
             return number
-        if self._neighbours.pool is None:
-            raise UnreadableError("an address by index, but the module has no .debug_addr", offset)
-        address_size = state.encoding.address_size
-        address = self._neighbours.pool.code_address(state.address_base, number, address_size)
+        pool = self._neighbours.pool
+        if pool is None or address_base is None:
+            raise UnreadableError("an address by index, but no .debug_addr or no place in it", offset)
+        address = pool.code_address(address_base, number, address_size)
         if kind is Kind.INDEX:
             return address
         addend = unsigned(self._section.data, end - 4, 4)
-        self._section.write(end - 4, 4, moved_length(self._code_map, address, addend))
+        self._section.write(end - 4, 4, moved_length(self._move, address, addend))
         return address + addend
 
     def _length(self, value: Value, low_pc: int | None) -> None:
@@ -200,7 +211,7 @@ class InfoPatch:
         _, kind, offset, end, length = value
         if low_pc is None:
             raise UnreadableError("a length of code without DW_AT_low_pc", offset)
-        new_length = moved_length(self._code_map, low_pc, length)
+        new_length = moved_length(self._move, low_pc, length)
         if new_length == length:
             return
         size = end - offset
@@ -212,32 +223,25 @@ class InfoPatch:
             self._section.out[offset:end] = padded_uleb(new_length, size)
 
     def _list(self, value: Value, state: _UnitState) -> None:
+        """Patch the list of ranges or locations that a value refers to."""
         role, kind, offset, end, target = value
-        ranges = role is Role.RANGES
-        encoding = state.encoding
-        assert state.lists is not None
+        neighbours, is_ranges = self._neighbours, role is _RANGES
         lists: PairLists | EntryLists | None
-        if encoding.version < 5:
-            lists = self._neighbours.ranges if ranges else self._neighbours.locations
+        if state.encoding.version < 5:
+            lists = neighbours.ranges if is_ranges else neighbours.locations
         else:
-            entries = lists = self._neighbours.range_entries if ranges else self._neighbours.location_entries
-            if kind is Kind.OFFSET:
-                self.references.add(role, offset, end - offset)
-            elif entries is not None:
-                base = state.ranges_base if ranges else state.locations_base
-                with reading(entries.section.name, 0):
-                    target = entries.listed(base, target, encoding.offset_size)
+            lists = neighbours.range_entries if is_ranges else neighbours.location_entries
         if lists is None:
-            what = "ranges" if ranges else "locations"
+            what = "ranges" if is_ranges else "locations"
             raise UnreadableError(f"a list of {what} in a section that is missing", offset)
-        with reading(lists.section.name, target):
+        try:
+            if isinstance(lists, EntryLists) and kind is not _OFFSET:
+                target = lists.listed(state.bases.get(role), target, state.encoding.offset_size)
+            elif isinstance(lists, EntryLists):
+                self.references.add(role, offset, end - offset)
             lists.patch(target, state.lists)
-
-
-_ADDRESS_KINDS = frozenset({Kind.ADDRESS, Kind.INDEX, Kind.INDEX_OFFSET})
-_LENGTH_KINDS = frozenset({Kind.CONSTANT, Kind.SIGNED, Kind.IMPLICIT, Kind.ULEB})
-_TEXT = re.compile(rb"[^\x00]*\x00")
-_REFUSED = {Role.SPLIT: "split debug info, of which the other file cannot be patched"}
+        except UNREADABLE as error:
+            raise explain(error, lists.section.name, target) from None
 
 
 def _header(data: memoryview, unit: Unit, types: bool) -> tuple[int, int, Encoding]:
@@ -255,47 +259,3 @@ def _header(data: memoryview, unit: Unit, types: bool) -> tuple[int, int, Encodi
     if address_size not in (4, 8):
         raise UnreadableError(f"addresses of {address_size} bytes", unit.start)
     return position, table, Encoding(unit.version, offset_size, address_size)
-
-
-def _values(data: memoryview, position: int, plan: Plan, encoding: Encoding) -> tuple[list[Value], int]:
-    """Read the values of an entry that matter; return them and the offset behind the entry."""
-    values: list[Value] = []
-    for gap, role, kind, size in plan.steps:
-        position += gap
-        if kind is Kind.INDIRECT:
-            form, position = uleb(data, position)
-            try:
-                role, kind, size = value_step(size, form, 0, encoding)
-            except KeyError:
-                raise UnreadableError(f"unknown form {form:#x}", position) from None
-        start = position
-        number, position = _value(data, position, kind, size, encoding)
-        if role is not Role.NONE:
-            values.append((role, kind, start, position, number))
-    return values, position + plan.tail
-
-
-def _value(data: memoryview, position: int, kind: Kind, size: int, encoding: Encoding) -> tuple[int, int]:
-    """Read a value; return it (0 for what is no number) and the offset behind it."""
-    if kind is Kind.ULEB or kind is Kind.LIST_INDEX or kind is Kind.SIGNED:
-        return uleb(data, position)
-    if kind is Kind.FIXED:
-        return 0, position + size
-    if kind is Kind.ADDRESS:
-        return unsigned(data, position, encoding.address_size), position + encoding.address_size
-    if kind is Kind.OFFSET or kind is Kind.CONSTANT or (kind is Kind.INDEX and size):
-        return unsigned(data, position, size), position + size
-    if kind is Kind.INDEX:
-        return uleb(data, position)
-    if kind is Kind.BLOCK:
-        length, position = (unsigned(data, position, size), position + size) if size else uleb(data, position)
-        return 0, position + length
-    if kind is Kind.STRING:
-        text = _TEXT.match(data, position)
-        if text is None:
-            raise IndexError
-        return 0, text.end()
-    if kind is Kind.INDEX_OFFSET:
-        index, position = uleb(data, position)
-        return index, position + 4
-    return size, position

@@ -116,22 +116,67 @@ def _plain_opcodes(opcode_base: int) -> re.Pattern[bytes]:
     return re.compile(b"(?s)(?:%s){0,%d}" % (b"|".join(alternatives), _RUN))
 
 
+@lru_cache
+def _advances(opcode_base: int, line_range: int) -> tuple[re.Pattern[bytes], bytes]:
+    """Match the opcodes with operands among the plain ones; and by how much each other opcode advances."""
+    with_operand = [opcode for opcode in range(1, opcode_base) if _OPERAND_COUNTS[opcode - 1]]
+    pattern = re.compile(b"[%s]%s" % (b"".join(b"\\x%02x" % opcode for opcode in with_operand), _LEB))
+    advances = [(opcode - opcode_base) // line_range if opcode >= opcode_base else 0 for opcode in range(256)]
+    if opcode_base > _CONST_ADD_PC:
+        advances[_CONST_ADD_PC] = (255 - opcode_base) // line_range
+    return pattern, bytes(advances)
+
+
+class _Reach:
+    """How far the rows since the last absolute address reach, found out as cheaply as will do.
+
+    Runs of plain opcodes are not decoded one by one: n bytes advance by at most n times the greatest advance of one
+    byte. Only where that might reach a place where the distance changes, the advances are summed up.
+    """
+
+    __slots__ = ("_address", "_data", "_header", "_length", "_limit", "_runs")
+
+    def __init__(self, data: memoryview, header: _Header) -> None:
+        self._data = data
+        self._header = header
+        self._limit: int | None = None
+        self._address = self._length = 0
+        self._runs: list[tuple[int, int]] = []
+
+    def start(self, address: int, limit: int | None) -> None:
+        """Begin anew at an address, around which the distance is the same up to `limit` (None: it is no code)."""
+        self._address, self._limit, self._length = address, limit, 0
+        self._runs.clear()
+
+    def advance(self, length: int) -> None:
+        """Go on by a known length."""
+        self._address += length
+
+    def run(self, start: int, end: int) -> None:
+        """Go on by a run of plain opcodes."""
+        self._length += end - start
+        self._runs.append((start, end))
+
+    def stays(self) -> bool:
+        """Say whether all rows move by one distance."""
+        if self._limit is None or self._address + self._length * self._header.const_advance < self._limit:
+            return True
+        operands, advances = _advances(self._header.opcode_base, self._header.line_range)
+        exact = sum(sum(operands.sub(b"", self._data[start:end]).translate(advances)) for start, end in self._runs)
+        return self._address + exact < self._limit
+
+
 def _shift_sequence(
     section: Section, data: memoryview, position: int, header: _Header, code_map: CodeMap
 ) -> int | None:
-    """Move a sequence whose rows all move by one distance; return its end, or None if the distance may change.
-
-    Opcodes are not decoded one by one: a run of n bytes advances by at most n times the greatest advance of one byte.
-    """
+    """Move a sequence whose rows all move by one distance; return its end, or None if the distance changes."""
     plain = _plain_opcodes(header.opcode_base)
-    greatest = header.const_advance
+    reach = _Reach(data, header)
     moves: list[tuple[int, int, int]] = []
-    bound = limit = 0
-    mapped = False
     while position < len(data):
         match = plain.match(data, position)
         if match is not None and match.end() > position:
-            bound += greatest * (match.end() - position)
+            reach.run(position, match.end())
             position = match.end()
             continue
         opcode = data[position]
@@ -146,23 +191,22 @@ def _shift_sequence(
             if extended == _END_SEQUENCE:
                 break
             if extended == _SET_ADDRESS:
-                if mapped and bound >= limit:
+                if not reach.stays():
                     return None
                 address = unsigned(data, start + 1, length - 1)
                 moved = code_map(address)
-                mapped = moved is not None
                 if moved is not None:
                     moves.append((start + 1, length - 1, moved))
-                    bound, limit = address, code_map.piece(address)[1]
+                reach.start(address, None if moved is None else code_map.piece(address)[1])
         elif opcode == _ADVANCE_PC:
             advance, position = uleb(data, position + 1)
-            bound += advance
+            reach.advance(advance)
         elif opcode == _FIXED_ADVANCE_PC:
-            bound += u16(data, position + 1)
+            reach.advance(u16(data, position + 1))
             position += 3
         else:
             raise UnreadableError("a malformed operand in a line program", position)
-    if mapped and bound >= limit:
+    if not reach.stays():
         return None
     for start, size, moved in moves:
         section.write(start, size, moved)

@@ -14,15 +14,15 @@ from dataclasses import dataclass
 
 from externref_build.errors import DebugInfoError
 
-_U16 = struct.Struct("<H")
-_U32 = struct.Struct("<I")
-_U64 = struct.Struct("<Q")
+U16 = struct.Struct("<H")
+U32 = struct.Struct("<I")
+U64 = struct.Struct("<Q")
 _DWARF64 = 0xFFFFFFFF
 _RESERVED_LENGTHS = 0xFFFFFFF0
 
 
 class UnreadableError(Exception):
-    """A value that breaks DWARF's rules or cannot be patched; `reading` turns it into the user's error."""
+    """A value that breaks DWARF's rules or cannot be patched; `explain` turns it into the user's error."""
 
     def __init__(self, summary: str, offset: int) -> None:
         super().__init__(summary)
@@ -30,15 +30,24 @@ class UnreadableError(Exception):
         self.offset = offset
 
 
+UNREADABLE = (UnreadableError, IndexError, struct.error)
+"""What reading a section raises: the latter two where it goes beyond the end of the data."""
+
+
+def explain(error: Exception, section: str, offset: int) -> DebugInfoError:
+    """Turn one of UNREADABLE, raised in the unit or list at `offset` of `section`, into the user's error."""
+    if isinstance(error, UnreadableError):
+        return DebugInfoError(error.summary, section, error.offset)
+    return DebugInfoError("a unit or list ends in the middle of a value", section, offset)
+
+
 @contextmanager
 def reading(section: str, offset: int) -> Iterator[None]:
     """Report what is wrong in the unit at `offset` of `section` as a DebugInfoError."""
     try:
         yield
-    except UnreadableError as error:
-        raise DebugInfoError(error.summary, section, error.offset) from None
-    except (IndexError, struct.error):
-        raise DebugInfoError("a unit ends in the middle of a value", section, offset) from None
+    except UNREADABLE as error:
+        raise explain(error, section, offset) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,19 +163,19 @@ class Section:
 
 def u16(data: memoryview, offset: int) -> int:
     """Read a 16-bit number."""
-    value: int = _U16.unpack_from(data, offset)[0]
+    value: int = U16.unpack_from(data, offset)[0]
     return value
 
 
 def u32(data: memoryview, offset: int) -> int:
     """Read a 32-bit number."""
-    value: int = _U32.unpack_from(data, offset)[0]
+    value: int = U32.unpack_from(data, offset)[0]
     return value
 
 
 def u64(data: memoryview, offset: int) -> int:
     """Read a 64-bit number."""
-    value: int = _U64.unpack_from(data, offset)[0]
+    value: int = U64.unpack_from(data, offset)[0]
     return value
 
 
