@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from wasmtime import Engine, Module, wat2wasm
+from wasmtime import Engine, Module
+from wasmtime import wat2wasm as assemble
 
 from externref_build import __version__
+from externref_build.cli.names import demangle
 from externref_build.metadata import Record, encode_record
 
 INTERFACE = json.dumps(
@@ -28,6 +30,11 @@ INTERFACE = json.dumps(
         "doc": "Allocates.\n\nMore about it.",
     }
 )
+
+
+def wat2wasm(text: str) -> bytes:
+    """Assemble a module."""
+    return bytes(assemble(text))
 
 
 def escaped(data: bytes) -> str:
@@ -83,12 +90,6 @@ def module(tmp_path: Path) -> Path:
     path = tmp_path / "guest.wasm"
     path.write_bytes(guest(ALLOC, RUN))
     return path
-
-
-def types_of(binary: bytes) -> dict[str, str]:
-    """Return the name and type of each import and export, as wasmtime sees them."""
-    loaded = Module(Engine(), binary)
-    return {str(entry.name): str(entry.type) for entry in [*loaded.imports, *loaded.exports]}
 
 
 # process
@@ -350,9 +351,49 @@ def test_inspect_as_json_has_positions_and_reasons(command_line: Run, module: Pa
     assert module.read_bytes()[function["offset"]] == 0x10, "the offset is that of the call"
 
 
+def test_names_in_a_module_cannot_steer_the_terminal(command_line: Run) -> None:
+    text = '(module (import "a\\1b[2Jb" "c\\0ad" (func (param externref))))'
+    shown = command_line("inspect", "-", stdin=wat2wasm(text)).stdout.decode()
+    assert "  a\\x1b[2Jb.c\\nd  [externref] -> []\n" in shown
+    refused = command_line("process", "-", stdin=guest(Record(None, "a\x1b[2Jb", (True,))))
+    assert b"a\\x1b[2Jb" in refused.stderr
+
+
+def test_names_can_be_shown_in_any_encoding(command_line: Run) -> None:
+    module = wat2wasm('(module (import "größe" "x" (func (param externref))))')
+    shown = command_line("inspect", "-", stdin=module, environ={"PYTHONIOENCODING": "ascii"})
+    assert shown.returncode == 0
+    assert b"gr\\xf6\\xdfe.x" in shown.stdout
+
+
 def test_inspect_of_a_plain_module(command_line: Run) -> None:
     shown = command_line("inspect", "-", stdin=wat2wasm("(module)")).stdout.decode()
     assert shown == "stdin: declares no references and holds none\n"
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    ("symbol", "path"),
+    [
+        ("_ZN6plugin5notes4text17h9e8c34fb3f261169E", "plugin::notes::text"),
+        (
+            "_ZN6plugin10candidates28_$u7b$$u7b$closure$u7d$$u7d$17h0382df823abe8608E",
+            "plugin::candidates::{{closure}}",
+        ),
+        (
+            "_ZN46_$LT$$RF$str$u20$as$u20$core..fmt..Display$GT$3fmt17h0382df823abe8608E.llvm.12",
+            "<&str as core::fmt::Display>::fmt",
+        ),
+        ("search", "search"),
+        ("_ZN6plugin4textE", "_ZN6plugin4textE"),
+        ("_ZN99plugin17h0382df823abe8608E", "_ZN99plugin17h0382df823abe8608E"),
+        ("_ZN", "_ZN"),
+    ],
+)
+def test_rust_names_are_shown_as_their_source_has_them(symbol: str, path: str) -> None:
+    assert demangle(symbol) == path
 
 
 # The rest

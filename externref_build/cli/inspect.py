@@ -41,8 +41,8 @@ def _show(name: str, description: Description) -> None:
     terminal.show(f"{terminal.paint(name, 'bold', sys.stdout)}: {_STATES[description.state]}")
     _show_functions("imports with references", description.imports)
     _show_functions("exports with references", description.exports)
-    _show_lines("other imports", [f"  {label}" for label in description.other_imports])
-    _show_lines("exported tables of externrefs", [f"  {table}" for table in description.tables])
+    _show_lines("other imports", [f"  {terminal.printable(label)}" for label in description.other_imports])
+    _show_lines("exported tables of externrefs", [f"  {terminal.printable(table)}" for table in description.tables])
     _show_lines(
         "surrogate imports",
         [f"  externref.{use.name}: {terminal.plural(use.calls, 'call')}" for use in description.surrogates],
@@ -56,11 +56,11 @@ def _show_functions(title: str, functions: Sequence[FunctionDescription]) -> Non
     for function in functions:
         label = f"{function.module}.{function.name}" if function.module is not None else function.name
         core = f"[{' '.join(function.params)}] -> [{' '.join(function.results)}]"
-        lines.append(f"  {label}  {terminal.paint(core, 'dim', sys.stdout)}")
+        lines.append(f"  {terminal.printable(label)}  {terminal.paint(core, 'dim', sys.stdout)}")
         if function.signature:
-            lines.append(f"      {function.signature}")
+            lines.append(f"      {terminal.printable(function.signature)}")
         first_paragraph = (function.doc or "").partition("\n\n")[0]
-        lines.extend(f"      {line}" for line in first_paragraph.splitlines())
+        lines.extend(f"      {terminal.printable(line)}" for line in first_paragraph.splitlines())
     _show_lines(title, lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,9 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; wrong usage ends in ``SystemExit(2)``."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A module's names are UTF-8, whatever the encoding here.
+        sys.stdout.reconfigure(errors="backslashreplace")
     given = arguments.parse(sys.argv[1:] if argv is None else argv)
     try:
         code = given.run(given)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 from externref_build.cli import terminal
+from externref_build.cli.names import demangle
 from externref_build.cli.terminal import plural, size
 from externref_build.processor.report import FunctionLowering, Report
 
@@ -39,6 +40,7 @@ def lowering_lines(functions: Iterable[FunctionLowering], stream: TextIO) -> Ite
     for function in functions:
         style: terminal.Style = "green" if function.lowering == "direct" else "yellow"
         lowering = terminal.paint(f"{function.lowering:<7}", style, stream)
-        reason = f": {function.reason}" if function.reason else ""
+        name = terminal.printable(demangle(function.name))
+        reason = f": {terminal.printable(function.reason)}" if function.reason else ""
         place = f" (offset {function.offset:#x})" if function.offset is not None else ""
-        yield f"  {lowering}  {function.index:>5}  {function.name}{reason}{place}"
+        yield f"  {lowering}  {function.index:>5}  {name}{reason}{place}"

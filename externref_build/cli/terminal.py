@@ -45,15 +45,16 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def printable(text: str) -> str:
+    """Spell out control characters, which could steer a terminal if a module had them in its names."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
 def show_error(error: ExternrefBuildError) -> None:
     """Print the block of an error, or several of them."""
-    say(error_block(f"error: {error}"))
-
-
-def error_block(block: str) -> str:
-    """Paint the block of an error for stderr."""
+    block = "\n".join(map(printable, f"error: {error}".splitlines()))
     block = re.sub(r"^error:", lambda match: paint(match[0], "red", sys.stderr), block, flags=re.MULTILINE)
-    return re.sub(r"^  -->", lambda match: paint(match[0], "blue", sys.stderr), block, flags=re.MULTILINE)
+    say(re.sub(r"^  -->", lambda match: paint(match[0], "blue", sys.stderr), block, flags=re.MULTILINE))
 
 
 def plural(count: int, noun: str) -> str:
