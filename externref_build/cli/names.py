@@ -1,7 +1,7 @@
 """Names of Rust functions, as their source has them.
 
-Source: rustc's legacy symbol mangling (``rustc_symbol_mangling::legacy``): an Itanium-like nested name whose last part is
-a hash, with escapes for what a symbol must not hold.
+Source: rustc's legacy mangling (``rustc_symbol_mangling::legacy``): a nested name as in the Itanium C++ ABI, whose last
+part is a hash, with escapes for what a symbol must not hold.
 """
 
 from __future__ import annotations
