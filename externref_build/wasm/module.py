@@ -190,7 +190,7 @@ class Module:
             return
         reader = Reader(self.data, section.payload, section.end)
         for _ in range(reader.count("tables", 3)):
-            if reader.data[reader.offset] == 0x40:
+            if not reader.at_end() and reader.data[reader.offset] == 0x40:
                 reader.skip(2)
                 skip_table_type(reader)
                 yield from self._expr_sites(reader)
