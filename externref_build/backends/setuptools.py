@@ -21,7 +21,7 @@ from setuptools import Command, Distribution, build_meta
 from setuptools.command.build import build
 from setuptools.command.sdist import sdist
 
-from externref_build.build import Progress, build_module, module_file_name, use_existing_module
+from externref_build.build import Progress, build_module, module_file_name, remove_former_outputs, use_existing_module
 from externref_build.config import Config, ConfigSettings, ModuleConfig, load_config, read_tool_table
 from externref_build.errors import ConfigError, ExternrefBuildError
 
@@ -36,19 +36,23 @@ _config_settings: ConfigSettings = {}
 
 def finalize_distribution_options(distribution: Distribution) -> None:
     """Add the sub-command to a project that has a table ``[tool.externref]``."""
-    with _errors_for_users():
-        if read_tool_table(_project_dir(distribution), "externref") is None:
-            return
-    distribution.cmdclass[COMMAND] = BuildExternref
+    if not _is_active_in(distribution):
+        return
     distribution.cmdclass["sdist"] = _without_built_modules(distribution.get_command_class("sdist"))
     entry = (COMMAND, _is_active)
     if entry not in build.sub_commands:
+        # Not a class of ours in cmdclass: a project that has one of its own there would lose the module silently.
         build.sub_commands.append(entry)
 
 
 def _is_active(command: Command) -> bool:
     """Tell ``build`` whether its sub-command applies: the list of sub-commands is one for all projects of a process."""
-    return COMMAND in command.distribution.cmdclass
+    return _is_active_in(command.distribution)
+
+
+def _is_active_in(distribution: Distribution) -> bool:
+    with _errors_for_users():
+        return read_tool_table(_project_dir(distribution), "externref") is not None
 
 
 class BuildExternref(Command):
@@ -74,6 +78,8 @@ class BuildExternref(Command):
         with _errors_for_users():
             for module in self._config.modules:
                 self._require_package(module)
+            if not self.editable_mode:
+                self._remove_former_outputs()
             for module in self._config.modules:
                 folder = self._source_folder(module) if self.editable_mode else self._build_folder(module)
                 if self._config.skip:
@@ -114,6 +120,11 @@ class BuildExternref(Command):
 
     def _source_folder(self, module: ModuleConfig) -> Path:
         return self._config.project_dir / self.get_finalized_command("build_py").get_package_dir(module.package)
+
+    def _remove_former_outputs(self) -> None:
+        build_base = Path(self.get_finalized_command("build").build_base)
+        outputs = [self._build_folder(module) / module_file_name(module) for module in self._config.modules]
+        remove_former_outputs(build_base / "externref-build.outputs", Path(self.build_lib or ""), outputs)
 
     def _require_package(self, module: ModuleConfig) -> None:
         """See that the package will be in the wheel: setuptools finds packages by itself, and may look elsewhere."""

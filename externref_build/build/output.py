@@ -11,6 +11,7 @@ import contextlib
 import os
 import secrets
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
@@ -38,6 +39,21 @@ def write_whole(path: Path, content: bytes) -> bool:
             remedy="make the folder writable and see that its disk has room; what was there before is unchanged",
         ) from error
     return True
+
+
+def remove_former_outputs(record: Path, folder: Path, outputs: Iterable[Path]) -> None:
+    """Remove from a folder what an earlier build put there and this one does not make; note what this one makes.
+
+    ``record`` is the file with the notes. Raises OutputError.
+    """
+    current = {path.relative_to(folder).as_posix() for path in outputs}
+    with contextlib.suppress(FileNotFoundError):
+        for name in record.read_text(encoding="utf-8").splitlines():
+            former = folder / name
+            if name not in current and former.resolve().is_relative_to(folder.resolve()):
+                _remove_abandoned(former)
+                former.unlink(missing_ok=True)
+    write_whole(record, "".join(f"{name}\n" for name in sorted(current)).encode())
 
 
 def _replace(path: Path, content: bytes) -> None:

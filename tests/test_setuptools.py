@@ -1,0 +1,367 @@
+"""Projects built with setuptools: by the real pip and build, in the ways that users build theirs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tarfile
+import textwrap
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from externref_build.build.output import remove_former_outputs
+
+pytestmark = pytest.mark.once
+
+BUILD_SYSTEM = """
+[build-system]
+requires = ["setuptools>=77", "externref-build"]
+build-backend = "setuptools.build_meta"
+"""
+
+PYPROJECT = (
+    BUILD_SYSTEM
+    + """
+[project]
+name = "my-project"
+version = "1.0"
+
+[tool.externref]
+package = "plugin"
+offline = true
+"""
+)
+
+CARGO = """
+[package]
+name = "plugin"
+version = "0.1.0"
+edition = "2021"
+[lib]
+crate-type = ["cdylib"]
+"""
+
+GUEST = r"""
+#[used]
+#[link_section = "__externrefs"]
+static RECORD: [u8; 17] = *b"\xff\xff\xff\xff\x04\0\0\0same\x02\0\0\0\x03";
+#[no_mangle]
+pub extern "C" fn same(x: i32) -> i32 { x }
+"""
+
+FILES = {
+    "pyproject.toml": PYPROJECT,
+    "src/plugin/__init__.py": "",
+    "src/plugin/py.typed": "",
+    "guest/Cargo.toml": CARGO,
+    "guest/src/lib.rs": GUEST,
+    "guest/build.rs": "fn main() {}",
+}
+
+WITHOUT_CARGO = {"PATH": str(Path(sys.executable).parent), "CARGO": ""}
+
+
+def write(folder: Path, files: Mapping[str, str]) -> Path:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def builder(make_venv: Callable[[], Path], pip_environment: dict[str, str]) -> Path:
+    """A Python that has our wheel and setuptools, for builds without isolation."""
+    python = make_venv()
+    install = [str(python), "-m", "pip", "install", "--quiet", "setuptools>=77", "externref-build"]
+    subprocess.run(install, check=True, env=pip_environment)
+    return python
+
+
+EMPTY: Mapping[str, str] = MappingProxyType({})
+
+HOOK = """
+import importlib, json, os, sys
+backend, hook, settings = sys.argv[1:]
+os.makedirs("out", exist_ok=True)
+print(getattr(importlib.import_module(backend), hook)("out", json.loads(settings)), file=open("built", "w"))
+"""
+
+
+class Front:
+    """Does what front ends do with a project, in an environment that has its requirements."""
+
+    def __init__(self, python: Path, environ: dict[str, str], folder: Path) -> None:
+        self.python, self.environ, self.folder = python, environ, folder
+        self.backend = "setuptools.build_meta"
+
+    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        environ = {**self.environ, **variables}
+        command = [str(self.python), *arguments]
+        return subprocess.run(command, cwd=self.folder, env=environ, capture_output=True, text=True)
+
+    def hook(self, name: str, settings: Mapping[str, str], variables: Mapping[str, str]) -> tuple[Path, str]:
+        """Call a hook of the backend; return the archive that it made and what it told."""
+        told = self.run("-c", HOOK, self.backend, name, json.dumps(dict(settings)), **variables)
+        assert told.returncode == 0, told.stdout + told.stderr
+        return self.folder / "out" / (self.folder / "built").read_text().strip(), told.stdout + told.stderr
+
+    def wheel(
+        self, settings: Mapping[str, str] = MappingProxyType({}), **variables: str
+    ) -> tuple[dict[str, bytes], str]:
+        """Build the wheel; return its files and what was told."""
+        path, told = self.hook("build_wheel", settings, variables)
+        return wheel_files(path), told
+
+    def sdist(self, **variables: str) -> dict[str, bytes]:
+        """Build the source distribution and return its files."""
+        return sdist_files(self.hook("build_sdist", {}, variables)[0])
+
+    def refused(
+        self, hook: str = "build_wheel", settings: Mapping[str, str] = MappingProxyType({}), **variables: str
+    ) -> str:
+        """Call a hook, which fails; return what was told."""
+        told = self.run("-c", HOOK, self.backend, hook, json.dumps(dict(settings)), **variables)
+        assert told.returncode != 0
+        said = told.stdout + told.stderr
+        assert "Traceback" not in said
+        assert said.count("error: ") >= 1
+        return said
+
+
+@pytest.fixture
+def front(builder: Path, pip_environment: dict[str, str], tmp_path: Path) -> Front:
+    return Front(builder, pip_environment, write(tmp_path / "project", FILES))
+
+
+def wheel_files(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def sdist_files(path: Path) -> dict[str, bytes]:
+    with tarfile.open(path) as archive:
+        found = {entry.name.partition("/")[2]: archive.extractfile(entry) for entry in archive if entry.isfile()}
+        return {name: file.read() for name, file in found.items() if file}
+
+
+def is_processed(module: bytes) -> bool:
+    return module.startswith(b"\0asm") and b"__externrefs" not in module and b"same" in module
+
+
+def test_isolated_builds(tmp_path: Path, pip_environment: dict[str, str]) -> None:
+    tree = write(tmp_path / "tree", FILES)
+    pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", str(tmp_path), str(tree)]
+    subprocess.run(pip, check=True, env=pip_environment)
+    from_tree = wheel_files(tmp_path / "my_project-1.0-py3-none-any.whl")
+    assert {name for name in from_tree if "dist-info" not in name} == {
+        "plugin/__init__.py",
+        "plugin/plugin.wasm",
+    } | {name for name in from_tree if name == "plugin/py.typed"}
+    assert is_processed(from_tree["plugin/plugin.wasm"])
+    assert b"Tag: py3-none-any" in from_tree["my_project-1.0.dist-info/WHEEL"]
+    assert b"plugin/plugin.wasm,sha256=" in from_tree["my_project-1.0.dist-info/RECORD"]
+    assert not list((tree / "src").rglob("*.wasm"))
+
+    build = [sys.executable, "-m", "build", "--outdir", str(tmp_path / "dist"), str(tree)]
+    subprocess.run(build, check=True, env=pip_environment)
+    sdist = sdist_files(tmp_path / "dist" / "my_project-1.0.tar.gz")
+    assert {name for name in sdist if name.startswith(("guest/", "src/plugin/"))} - {"src/plugin/py.typed"} == {
+        "guest/Cargo.toml",
+        "guest/Cargo.lock",
+        "guest/build.rs",
+        "guest/src/lib.rs",
+        "src/plugin/__init__.py",
+    }
+    from_sdist = wheel_files(tmp_path / "dist" / "my_project-1.0-py3-none-any.whl")
+    assert from_sdist["plugin/plugin.wasm"] == from_tree["plugin/plugin.wasm"]
+
+
+@pytest.mark.parametrize("mode", ["lenient", "strict"])
+def test_editable_installations(front: Front, make_venv: Callable[[], Path], mode: str) -> None:
+    settings = ["-C", "editable-mode=strict"] if mode == "strict" else []
+    told = front.run("-m", "pip", "install", "--no-build-isolation", "--no-deps", *settings, "-e", ".")
+    assert told.returncode == 0, told.stdout + told.stderr
+    in_place = front.folder / "src" / "plugin" / "plugin.wasm"
+    assert is_processed(in_place.read_bytes())
+    read = "import importlib.resources, sys; path = importlib.resources.files('plugin') / 'plugin.wasm'; "
+    read += "sys.stdout.buffer.write(path.read_bytes())"
+    seen = subprocess.run([str(front.python), "-c", read], cwd=front.folder.parent, check=True, capture_output=True)
+    assert seen.stdout == in_place.read_bytes()
+
+
+def test_a_module_from_an_editable_installation_is_in_no_archive(front: Front) -> None:
+    """Even where the project takes all files: the source distribution has no module, the wheel has a fresh one."""
+    data = '[tool.setuptools.package-data]\nplugin = ["*"]\n'
+    stale = {"pyproject.toml": PYPROJECT + data, "MANIFEST.in": "graft src\n", "src/plugin/plugin.wasm": "stale"}
+    write(front.folder, stale)
+    assert "src/plugin/plugin.wasm" not in front.sdist()
+    files, _ = front.wheel()
+    assert is_processed(files["plugin/plugin.wasm"])
+    assert (front.folder / "src" / "plugin" / "plugin.wasm").read_text() == "stale"
+
+
+def test_a_module_that_is_no_longer_made_leaves_the_wheel(front: Front) -> None:
+    files, _ = front.wheel()
+    assert "plugin/plugin.wasm" in files
+    write(front.folder, {"pyproject.toml": PYPROJECT + 'name = "renamed"\n'})
+    files, _ = front.wheel()
+    assert [name for name in files if name.endswith(".wasm")] == ["plugin/renamed.wasm"]
+
+
+def test_former_outputs_outside_the_folder_are_left_alone(tmp_path: Path) -> None:
+    write(tmp_path, {"record": "../precious\ngone\nold.wasm\n", "precious": "", "lib/old.wasm": "", "lib/new.wasm": ""})
+    remove_former_outputs(tmp_path / "record", tmp_path / "lib", [tmp_path / "lib" / "new.wasm"])
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["new.wasm", "precious", "record"]
+    assert (tmp_path / "record").read_text() == "new.wasm\n"
+
+
+def test_several_modules(front: Front) -> None:
+    table = PYPROJECT.replace("[tool.externref]", "[[tool.externref.modules]]")
+    second = (
+        '[[tool.externref.modules]]\npackage = "plugin.more"\nmanifest-path = "second/Cargo.toml"\noffline = true\n'
+    )
+    write(
+        front.folder,
+        {
+            "pyproject.toml": table + second,
+            "src/plugin/more/__init__.py": "",
+            "second/Cargo.toml": CARGO.replace('"plugin"', '"second"'),
+            "second/src/lib.rs": GUEST,
+        },
+    )
+    files, _ = front.wheel()
+    assert is_processed(files["plugin/plugin.wasm"])
+    assert is_processed(files["plugin/more/second.wasm"])
+    assert "second/src/lib.rs" in front.sdist()
+
+
+def test_a_project_without_the_table_is_left_alone(front: Front) -> None:
+    write(front.folder, {"pyproject.toml": PYPROJECT.partition("[tool.externref]")[0]})
+    files, told = front.wheel(**WITHOUT_CARGO)
+    assert "plugin/__init__.py" in files
+    assert not [name for name in files if name.endswith(".wasm")]
+    assert "build_externref" not in told
+
+
+@pytest.mark.parametrize("command", ["build", "sdist"])
+def test_commands_of_the_project_itself(front: Front, command: str) -> None:
+    own = f"from setuptools.command.{command} import {command}\nclass Own({command}):\n    pass\n"
+    write(
+        front.folder,
+        {"commands.py": own, "pyproject.toml": PYPROJECT + f'[tool.setuptools.cmdclass]\n{command} = "commands.Own"\n'},
+    )
+    files, _ = front.wheel(PYTHONPATH=str(front.folder))
+    assert is_processed(files["plugin/plugin.wasm"])
+
+
+# Settings
+
+
+def test_the_environment_reaches_every_backend(front: Front) -> None:
+    _, told = front.wheel(EXTERNREF_PROFILE="dev")
+    assert "guest plugin for wasm32-unknown-unknown (dev)" in told
+
+
+def test_config_settings_reach_our_backend(front: Front) -> None:
+    front.backend = "externref_build.backends.setuptools"
+    _, told = front.wheel({"externref.profile": "dev"}, EXTERNREF_PROFILE="release")
+    assert "guest plugin for wasm32-unknown-unknown (dev)" in told
+    front.hook("build_editable", {"externref.name": "renamed"}, {})
+    assert (front.folder / "src" / "plugin" / "renamed.wasm").is_file()
+    assert "guest/src/lib.rs" in front.sdist()
+    for hook in ("build_wheel", "build_editable", "build_sdist", "prepare_metadata_for_build_wheel"):
+        said = front.refused(hook, {"externref.profil": "dev"})
+        assert "unknown key profil, did you mean profile?" in said
+
+
+def test_skipping_needs_no_cargo(front: Front) -> None:
+    skip = {**WITHOUT_CARGO, "EXTERNREF_SKIP": "1"}
+    said = front.refused(**skip)
+    assert "error: EXTERNREF_SKIP is set, and there is no plugin.wasm to use" in said
+    write(front.folder, {"src/plugin/plugin.wasm": "built elsewhere"})
+    files, _ = front.wheel(**skip)
+    assert files["plugin/plugin.wasm"] == b"built elsewhere"
+
+
+def test_a_source_distribution_needs_no_cargo(front: Front) -> None:
+    assert "guest/src/lib.rs" in front.sdist(**WITHOUT_CARGO)
+
+
+# Faults
+
+
+def test_without_cargo(front: Front) -> None:
+    said = front.refused(**WITHOUT_CARGO)
+    assert "error: cargo is not found" in said
+    assert "https://sh.rustup.rs" in said
+
+
+def test_a_failing_compile(front: Front) -> None:
+    write(front.folder, {"guest/src/lib.rs": "fn broken() -> i32 { nonsense }"})
+    said = front.refused()
+    assert said.count("cannot find value `nonsense`") == 1
+    assert "error: cargo could not build the guest plugin for wasm32-unknown-unknown (exit status 101)" in said
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ('package = "plugin"\nlockd = true', "error: unknown key lockd, did you mean locked?"),
+        (
+            'package = "other"',
+            "error: package is other, which is not among the packages that setuptools will build (plugin)",
+        ),
+        ('package = "plugin"\nmanifest-path = "g/Cargo.toml"', "error: the guest's Cargo.toml cannot be read"),
+    ],
+)
+def test_a_wrong_table(front: Front, table: str, words: str) -> None:
+    write(front.folder, {"pyproject.toml": PYPROJECT.replace('package = "plugin"', table)})
+    assert words in front.refused()
+
+
+def test_rust_in_src_hides_the_package(front: Front) -> None:
+    """Setuptools takes ``src/`` for Python's and loses the package without a word."""
+    for name in ("src/plugin/__init__.py", "src/plugin/py.typed"):
+        (front.folder / name).unlink()
+    write(
+        front.folder,
+        {
+            "Cargo.toml": CARGO,
+            "src/lib.rs": GUEST,
+            "plugin/__init__.py": "",
+            "pyproject.toml": PYPROJECT + 'manifest-path = "Cargo.toml"\n',
+        },
+    )
+    (front.folder / "src" / "plugin").rmdir()
+    said = front.refused()
+    assert "package is plugin, which is not among the packages that setuptools will build (there are none)" in said
+    assert "src/ holds Rust sources, so setuptools looks for packages there" in said
+    assert "put the package into src/plugin/ (with an __init__.py) and Rust into guest/" in said
+    assert 'packages = ["plugin"]' in said
+    write(
+        front.folder,
+        {"pyproject.toml": PYPROJECT + 'manifest-path = "Cargo.toml"\n[tool.setuptools]\npackages = ["plugin"]\n'},
+    )
+    files, _ = front.wheel()
+    assert {"plugin/__init__.py", "plugin/plugin.wasm"} <= files.keys()
+
+
+def test_a_source_distribution_of_half_a_guest_is_refused(front: Front) -> None:
+    write(
+        front.folder,
+        {
+            "guest/Cargo.toml": CARGO + '[dependencies]\nfar = { path = "../../far" }\n',
+            "../far/Cargo.toml": '[package]\nname = "far"\nversion = "0.1.0"\nedition = "2021"\n',
+            "../far/src/lib.rs": "",
+        },
+    )
+    said = front.refused("build_sdist")
+    assert f"error: the guest needs {front.folder.parent / 'far'}, which lies outside the project" in said
+    files, _ = front.wheel()
+    assert "plugin/plugin.wasm" in files
