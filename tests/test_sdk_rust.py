@@ -160,6 +160,8 @@ RECORDS = {
     ('values "quoted"', "paths", (R, R, R)),
     ("env", "in_env", (R,)),
     ("inner", "local", (R, N)),
+    ("sinks", "one", (R,)),
+    ("sinks", "two", (R,)),
     (None, "borrowed", (R, R, N, N, R)),
     (None, "get-nullable", (R, N, R)),
     (None, "get-owned", (R, N, R)),
@@ -202,6 +204,8 @@ INTERFACE: dict[str, tuple[list[tuple[str, Any]], list[Any], str | None]] = {
     "leave": ([], [], None),
     "in_env": ([("any", ref("any"))], [], None),
     "local": ([("bytes", ref("Bytes"))], ["bool"], None),
+    "one": ([("any", own("any"))], [], None),
+    "two": ([("any", ref("Bytes", null=True))], [], None),
     "get-owned": ([("any", own("Bytes")), ("arg1", "u32")], [own("Bytes")], 'The Resource<Bytes>\tof "this".'),
     "get-nullable": (
         [("any", own("Bytes", null=True)), ("arg1", "u32")],

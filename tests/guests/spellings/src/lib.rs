@@ -76,6 +76,19 @@ extern "C" fn r#type(copy: ResourceCopy<Bytes>) -> ResourceCopy<Bytes> {
     copy
 }
 
+macro_rules! sinks {
+    ($module:literal: $($function:ident($any:ident: $kind:ty) = $name:expr;)*) => {
+        #[externref]
+        #[link(wasm_import_module = $module)]
+        unsafe extern "C" {$(
+            #[link_name = $name]
+            safe fn $function($any: $kind);
+        )*}
+    };
+}
+
+sinks!("sinks": first(any: Resource) = "one"; second(any: Option<&Resource<Bytes>>) = concat!("t", "wo"););
+
 /// Calls every import.
 #[externref]
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
@@ -86,6 +99,8 @@ pub extern "C" fn use_all(arena: &mut Resource<Arena<'_>>, mut bytes: Resource<B
         safe fn local(bytes: &Resource<Bytes>) -> bool;
     }
     local(&bytes);
+    second(named().as_ref());
+    named().map(Resource::upcast).map(first);
     let mut byte = 0;
     unsafe {
         numbers(true, -8, -16, -32, -64, 8, 16, 32, 64, 0.5, 0.25);

@@ -100,11 +100,10 @@ fn receive(param: &Param, reference: &Reference, function: &syn::Ident, krate: &
         param.name,
         function.unraw(),
     );
+    // Lints about unsafe code are not for the user's type, at which a failing conversion is reported.
+    let slot = quote!(unsafe { #krate::__private::insert(#ident) });
     quote_spanned! {reference.target.span()=>
-        let mut #ident = <#reference as #krate::__private::FromHost>::from_host(
-            unsafe { #krate::__private::insert(#ident) },
-            #message,
-        );
+        let mut #ident = <#reference as #krate::__private::FromHost>::from_host(#slot, #message);
     }
 }
 

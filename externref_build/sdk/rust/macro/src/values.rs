@@ -26,7 +26,7 @@ pub struct Reference {
     /// The kind of the object, for the interface.
     pub resource: String,
     /// The type without `&` and `Option`.
-    pub target: Path,
+    pub target: Type,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,21 +72,19 @@ fn reference(ty: &Type, marked: bool) -> Option<Reference> {
         Type::Reference(borrow) => (Passing::Shared, bare(&borrow.elem)),
         owned => (Passing::Owned, owned),
     };
-    let Type::Path(path) = target else { return None };
     if !(is_resource(target) || marked && primitive(target).is_none()) {
         return None;
     }
-    let last = path.path.segments.last()?;
     Some(Reference {
         passing,
         nullable,
-        copied: last.ident == "ResourceCopy",
+        copied: matches!(target, Type::Path(path) if last_is(&path.path, &["ResourceCopy"])),
         resource: kind(target)?,
-        target: path.path.clone(),
+        target: target.clone(),
     })
 }
 
-/// The name of the kind of object: the type parameter's, or the alias's own.
+/// The name of the kind of object: the type parameter's, or the alias's own; none for what cannot be a resource.
 fn kind(target: &Type) -> Option<String> {
     let Type::Path(path) = target else { return None };
     let last = path.path.segments.last()?;
@@ -101,8 +99,7 @@ fn kind(target: &Type) -> Option<String> {
 }
 
 fn is_resource(ty: &Type) -> bool {
-    matches!(ty, Type::Path(path) if path.path.segments.last()
-        .is_some_and(|last| last.ident == "Resource" || last.ident == "ResourceCopy"))
+    matches!(ty, Type::Path(path) if last_is(&path.path, &["Resource", "ResourceCopy"]))
 }
 
 /// What is wrong with a type that is no host reference and has one inside.
