@@ -75,11 +75,10 @@ def decode_records(section: bytes | memoryview, offset: int = 0) -> list[Record]
         function = name(int.from_bytes(take(4, "the length of a name"), "little"), "the name of a function")
         bits = int.from_bytes(take(4, "the number of values"), "little")
         mask = take((bits + 7) // 8, "the mask of references")
-        number = int.from_bytes(mask, "little")
-        if number >> bits:
+        marks = tuple(bool(byte >> bit & 1) for byte in mask for bit in range(8))
+        if any(marks[bits:]):
             raise fail(f"the mask marks values beyond the {bits} that it announces")
-        references = tuple(bool(number >> bit & 1) for bit in range(bits))
-        records.append(Record(module, function, references, offset + start))
+        records.append(Record(module, function, marks[:bits], offset + start))
     return records
 
 

@@ -1,0 +1,278 @@
+from __future__ import annotations
+
+import json
+from time import perf_counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from externref_build.errors import ContradictoryMetadataError, ExternrefBuildError, MalformedMetadataError
+from externref_build.metadata import (
+    InterfaceFunction,
+    Record,
+    ResourceType,
+    ValueType,
+    core_types,
+    decode_interface,
+    decode_records,
+    encode_interface,
+    encode_record,
+    merge_interface,
+    merge_records,
+)
+from externref_build.wasm.types import F32, F64, I32, I64, ValType
+
+EXPORT = "ff ff ff ff"
+RUN = "03 00 00 00 72 75 6e"
+
+RECORDS = [
+    (Record(None, "run", ()), f"{EXPORT} {RUN} 00 00 00 00"),
+    (Record(None, "run", (True,)), f"{EXPORT} {RUN} 01 00 00 00 01"),
+    (Record("a", "run", (False, True, True)), f"01 00 00 00 61 {RUN} 03 00 00 00 06"),
+    (Record("", "", (True,) * 8), "00 00 00 00 00 00 00 00 08 00 00 00 ff"),
+    (Record("€", "run", (False,) * 8 + (True,)), f"03 00 00 00 e2 82 ac {RUN} 09 00 00 00 00 01"),
+]
+
+
+@pytest.mark.parametrize(("record", "encoded"), RECORDS, ids=[case[1] for case in RECORDS])
+def test_records(record: Record, encoded: str) -> None:
+    data = bytes.fromhex(encoded)
+    assert encode_record(record) == data
+    assert decode_records(data) == [record]
+
+
+def test_records_of_all_object_files_follow_each_other() -> None:
+    data = bytes.fromhex("".join(encoded for _, encoded in RECORDS))
+    decoded = decode_records(data, 1000)
+    assert [(found.module, found.name, found.references) for found in decoded] == [
+        (record.module, record.name, record.references) for record, _ in RECORDS
+    ]
+    assert decoded[0].offset == 1000
+    assert decoded[1].offset == 1000 + len(bytes.fromhex(RECORDS[0][1]))
+
+
+MALFORMED = [
+    ("ff ff", "the kind of a record takes 4 bytes where 2 are left", 0),
+    ("05 00 00 00 61", "the module name of an import takes 5 bytes where 1 are left", 0),
+    ("fe ff ff ff 61", "the module name of an import takes 4294967294 bytes where 1 are left", 0),
+    ("01 00 00 00 ff 00 00 00 00 00 00 00 00", "the module name of an import is not UTF-8", 0),
+    (EXPORT, "the length of a name takes 4 bytes where 0 are left", 0),
+    (f"{EXPORT} ff ff ff ff", "the name of a function takes 4294967295 bytes where 0 are left", 0),
+    (f"{EXPORT} 02 00 00 00 c3 28 00 00 00 00", "the name of a function is not UTF-8", 0),
+    (f"{EXPORT} {RUN} 01 00", "the number of values takes 4 bytes where 2 are left", 0),
+    (f"{EXPORT} {RUN} 09 00 00 00 01", "the mask of references takes 2 bytes where 1 are left", 0),
+    (f"{EXPORT} {RUN} ff ff ff ff 01", "the mask of references takes 536870912 bytes where 1 are left", 0),
+    (f"{EXPORT} {RUN} 03 00 00 00 08", "the mask marks values beyond the 3 that it announces", 0),
+    (f"{EXPORT} {RUN} 00 00 00 00 01", "the kind of a record takes 4 bytes where 1 are left", 15),
+]
+
+
+@pytest.mark.parametrize(("encoded", "message", "offset"), MALFORMED, ids=[case[1] for case in MALFORMED])
+def test_malformed_records(encoded: str, message: str, offset: int) -> None:
+    with pytest.raises(MalformedMetadataError) as caught:
+        decode_records(bytes.fromhex(encoded), 0x200)
+    assert caught.value.summary == message
+    assert caught.value.where == f"`__externrefs` section, metadata record at offset {0x200 + offset:#x}"
+    assert caught.value.remedy
+    assert "rebuild the guest" in caught.value.remedy
+
+
+@given(
+    st.lists(
+        st.builds(
+            Record,
+            st.none() | st.text(max_size=5),
+            st.text(max_size=5),
+            st.lists(st.booleans(), max_size=20).map(tuple),
+        ),
+        max_size=4,
+    )
+)
+def test_records_round_trip(records: list[Record]) -> None:
+    decoded = decode_records(b"".join(map(encode_record, records)))
+    assert [(found.module, found.name, found.references) for found in decoded] == [
+        (record.module, record.name, record.references) for record in records
+    ]
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_records_or_an_error(data: bytes) -> None:
+    try:
+        decoded = decode_records(data)
+    except MalformedMetadataError:
+        return
+    assert b"".join(map(encode_record, decoded)) == data
+
+
+def test_a_huge_mask_takes_linear_time() -> None:
+    count = 1_000_000
+    data = bytes.fromhex(f"{EXPORT} {RUN}") + count.to_bytes(4, "little") + b"\x01" * (count // 8)
+    started = perf_counter()
+    [record] = decode_records(data)
+    assert perf_counter() - started < 5
+    assert sum(record.references) == count // 8
+
+
+def test_the_same_record_twice_is_one() -> None:
+    record = Record("a", "f", (True, False), 5)
+    again = Record("a", "f", (True, False), 90)
+    other = Record(None, "f", (True,))
+    assert merge_records([record, again, other, again]) == [record, other]
+
+
+def test_contradictory_records() -> None:
+    with pytest.raises(ContradictoryMetadataError) as caught:
+        merge_records([Record("a", "f", (True, False), 5), Record("a", "f", (False, True), 0x90)])
+    assert str(caught.value) == (
+        "two records of import `a.f` disagree: 2 values, references at 1 and 2 values, references at 2\n"
+        "  --> metadata records at offsets 0x5 and 0x90\n"
+        "  two crates declare the same function with different references: make them agree"
+    )
+    with pytest.raises(ContradictoryMetadataError, match=r"export `f`.*3 values, references at none"):
+        merge_records([Record(None, "f", (True,)), Record(None, "f", (False,) * 3)])
+
+
+def line(**changes: object) -> dict[str, object]:
+    entry: dict[str, object] = {
+        "v": 1,
+        "kind": "import",
+        "module": "arena",
+        "name": "alloc",
+        "params": [["arena", {"ref": "Arena"}], ["size", "u32"]],
+        "results": [{"own": "Bytes", "null": True}],
+        "doc": "Allocate.",
+    }
+    entry.update(changes)
+    return {key: value for key, value in entry.items() if value is not ...}
+
+
+def encode(*entries: dict[str, object]) -> bytes:
+    return b"".join(json.dumps(entry).encode() + b"\n" for entry in entries)
+
+
+def test_interface() -> None:
+    data = encode(line(), line(kind="export", module=..., params=[["s", "str"]], results=..., doc=...))
+    first, second = decode_interface(data, 0x100)
+    assert (first.kind, first.module, first.name, first.doc) == ("import", "arena", "alloc", "Allocate.")
+    assert first.params == (("arena", ResourceType("Arena")), ("size", "u32"))
+    assert first.results == (ResourceType("Bytes", owned=True, nullable=True),)
+    assert str(first) == "(arena: ref Arena, size: u32) -> option<own Bytes>"
+    assert first.label == "import `arena.alloc`"
+    assert first.offset == 0x100
+    assert (second.kind, second.module, second.results, second.doc) == ("export", None, (), None)
+    assert str(second) == "(s: str)"
+    assert second.label == "export `alloc`"
+    assert second.offset == 0x100 + data.index(b"\n") + 1
+
+
+def test_what_linkers_put_between_interface_records_is_passed_over() -> None:
+    data = encode(line())
+    [expected] = decode_interface(data)
+    for padded in (b"\n\n" + data, data + b"\0\0\0", b"\0\n" + data + b" \r\n", data[:-1], data[:-1] + b"\r\n"):
+        [found] = decode_interface(padded)
+        assert (found.name, found.params, found.results) == (expected.name, expected.params, expected.results)
+        assert encode_interface([found]) == data
+
+
+MALFORMED_LINES = [
+    (b"{", "an interface record is not JSON"),
+    (b"\xff{}", "an interface record is not JSON"),
+    (b"[" * 100_000, "an interface record is not JSON"),
+    (b"[1]", "an interface record is not a JSON object"),
+    (b"null", "an interface record is not a JSON object"),
+    (line(v=...), "interface version null, where 1 is known"),
+    (line(v=2), "interface version 2, where 1 is known"),
+    (line(kind="global"), "an interface record without `kind` or `name`"),
+    (line(name=...), "an interface record without `kind` or `name`"),
+    (line(module=...), "an interface record of an import names its `module`, one of an export does not"),
+    (line(kind="export"), "an interface record of an import names its `module`, one of an export does not"),
+    (line(params={}), "an interface record with malformed `params`, `results` or `doc`"),
+    (line(params=[["x"]]), "an interface record with malformed `params`, `results` or `doc`"),
+    (line(params=[[1, "u32"]]), "an interface record with malformed `params`, `results` or `doc`"),
+    (line(results="u32"), "an interface record with malformed `params`, `results` or `doc`"),
+    (line(doc=5), "an interface record with malformed `params`, `results` or `doc`"),
+    (line(params=[["x", {"of": "Arena"}]]), 'unknown value type {"of": "Arena"}'),
+    (line(params=[["x", {"ref": 5}]]), 'unknown value type {"ref": 5}'),
+    (line(results=[7]), "unknown value type 7"),
+    (line(results=[None]), "unknown value type null"),
+]
+
+
+@pytest.mark.parametrize(("entry", "message"), MALFORMED_LINES)
+def test_malformed_interface(entry: dict[str, object] | bytes, message: str) -> None:
+    good = encode(line())
+    data = entry if isinstance(entry, bytes) else json.dumps(entry).encode()
+    with pytest.raises(MalformedMetadataError) as caught:
+        decode_interface(good + data + b"\n" + good, 0x10)
+    assert message in caught.value.summary
+    assert caught.value.where == f"interface record at offset {0x10 + len(good):#x}"
+    assert caught.value.remedy
+    assert ("newer" if "version" in message else "rebuild the guest") in caught.value.remedy
+
+
+def test_a_newer_interface_asks_for_a_newer_version() -> None:
+    with pytest.raises(MalformedMetadataError, match="use a newer externref-build"):
+        decode_interface(encode(line(v=2)))
+
+
+def test_the_same_interface_twice_is_one() -> None:
+    functions = decode_interface(encode(line(), line(doc="Other words."), line(name="free")))
+    assert [function.name for function in merge_interface(functions)] == ["alloc", "free"]
+
+
+def test_names_of_parameters_are_no_contradiction() -> None:
+    functions = decode_interface(encode(line(), line(params=[["a", {"ref": "Arena"}], ["n", "u32"]])))
+    assert merge_interface(functions) == functions[:1]
+
+
+def test_contradictory_interfaces() -> None:
+    functions = decode_interface(encode(line(), line(params=[["arena", {"own": "Arena"}], ["size", "u32"]])))
+    with pytest.raises(ContradictoryMetadataError) as caught:
+        merge_interface(functions)
+    assert "two declarations of import `arena.alloc` disagree" in caught.value.summary
+    assert "(arena: ref Arena, size: u32)" in caught.value.summary
+    assert "(arena: own Arena, size: u32)" in caught.value.summary
+
+
+def test_the_order_of_the_consolidated_section_is_that_of_names() -> None:
+    entries = [line(name="b"), line(kind="export", module=..., name="z"), line(name="a"), line(module="aa", name="c")]
+    forward, backward = (encode_interface(decode_interface(encode(*order))) for order in (entries, entries[::-1]))
+    assert forward == backward
+    assert [json.loads(entry)["name"] for entry in forward.splitlines()] == ["z", "c", "a", "b"]
+
+
+@given(st.binary(max_size=60) | st.text(max_size=40).map(str.encode))
+def test_any_bytes_are_an_interface_or_an_error(data: bytes) -> None:
+    try:
+        found: list[InterfaceFunction] = decode_interface(data)
+    except ExternrefBuildError as error:
+        assert error.where
+        return
+    assert not found
+
+
+@pytest.mark.parametrize(
+    ("value_type", "as_parameter", "as_result"),
+    [
+        (ResourceType("Arena"), (I32,), (I32,)),
+        ("bool", (I32,), (I32,)),
+        ("u8", (I32,), (I32,)),
+        ("s32", (I32,), (I32,)),
+        ("char", (I32,), (I32,)),
+        ("usize", (I32,), (I32,)),
+        ("ptr", (I32,), (I32,)),
+        ("s64", (I64,), (I64,)),
+        ("u64", (I64,), (I64,)),
+        ("f32", (F32,), (F32,)),
+        ("f64", (F64,), (F64,)),
+        ("str", (I32, I32), (I64,)),
+        ("bytes", (I32, I32), (I64,)),
+        ("quaternion", (None,), (None,)),
+    ],
+)
+def test_core_types(
+    value_type: ValueType, as_parameter: tuple[ValType | None, ...], as_result: tuple[ValType | None, ...]
+) -> None:
+    assert core_types(value_type, is_result=False) == as_parameter
+    assert core_types(value_type, is_result=True) == as_result
