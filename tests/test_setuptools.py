@@ -100,14 +100,13 @@ class Front:
         self.python, self.environ, self.folder = python, environ, folder
         self.backend = "setuptools.build_meta"
 
-    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        environ = {**self.environ, **variables}
-        command = [str(self.python), *arguments]
-        return subprocess.run(command, cwd=self.folder, env=environ, capture_output=True, text=True)
+    def run(self, *arguments: str, environ: Mapping[str, str] = EMPTY) -> subprocess.CompletedProcess[str]:
+        command, env = [str(self.python), *arguments], {**self.environ, **environ}
+        return subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True)
 
-    def hook(self, name: str, settings: Mapping[str, str], variables: Mapping[str, str]) -> tuple[Path, str]:
+    def hook(self, name: str, settings: Mapping[str, str], environ: Mapping[str, str] = EMPTY) -> tuple[Path, str]:
         """Call a hook of the backend; return the archive that it made and what it told."""
-        told = self.run("-c", HOOK, self.backend, name, json.dumps(dict(settings)), **variables)
+        told = self.run("-c", HOOK, self.backend, name, json.dumps(dict(settings)), environ=environ)
         assert told.returncode == 0, told.stdout + told.stderr
         return self.folder / "out" / (self.folder / "built").read_text().strip(), told.stdout + told.stderr
 
@@ -115,18 +114,18 @@ class Front:
         self, settings: Mapping[str, str] = MappingProxyType({}), **variables: str
     ) -> tuple[dict[str, bytes], str]:
         """Build the wheel; return its files and what was told."""
-        path, told = self.hook("build_wheel", settings, variables)
+        path, told = self.hook("build_wheel", settings, environ)
         return wheel_files(path), told
 
-    def sdist(self, **variables: str) -> dict[str, bytes]:
+    def sdist(self, environ: Mapping[str, str] = EMPTY) -> dict[str, bytes]:
         """Build the source distribution and return its files."""
-        return sdist_files(self.hook("build_sdist", {}, variables)[0])
+        return sdist_files(self.hook("build_sdist", {}, environ)[0])
 
     def refused(
         self, hook: str = "build_wheel", settings: Mapping[str, str] = MappingProxyType({}), **variables: str
     ) -> str:
         """Call a hook, which fails; return what was told."""
-        told = self.run("-c", HOOK, self.backend, hook, json.dumps(dict(settings)), **variables)
+        told = self.run("-c", HOOK, self.backend, hook, json.dumps(dict(settings)), environ=environ)
         assert told.returncode != 0
         said = told.stdout + told.stderr
         assert "Traceback" not in said
@@ -243,7 +242,7 @@ def test_several_modules(front: Front) -> None:
 
 def test_a_project_without_the_table_is_left_alone(front: Front) -> None:
     write(front.folder, {"pyproject.toml": PYPROJECT.partition("[tool.externref]")[0]})
-    files, told = front.wheel(**WITHOUT_CARGO)
+    files, told = front.wheel(environ=WITHOUT_CARGO)
     assert "plugin/__init__.py" in files
     assert not [name for name in files if name.endswith(".wasm")]
     assert "build_externref" not in told
@@ -256,7 +255,7 @@ def test_commands_of_the_project_itself(front: Front, command: str) -> None:
         front.folder,
         {"commands.py": own, "pyproject.toml": PYPROJECT + f'[tool.setuptools.cmdclass]\n{command} = "commands.Own"\n'},
     )
-    files, _ = front.wheel(PYTHONPATH=str(front.folder))
+    files, _ = front.wheel(environ={"PYTHONPATH": str(front.folder)})
     assert is_processed(files["plugin/plugin.wasm"])
 
 
@@ -264,15 +263,15 @@ def test_commands_of_the_project_itself(front: Front, command: str) -> None:
 
 
 def test_the_environment_reaches_every_backend(front: Front) -> None:
-    _, told = front.wheel(EXTERNREF_PROFILE="dev")
+    _, told = front.wheel(environ={"EXTERNREF_PROFILE": "dev"})
     assert "guest plugin for wasm32-unknown-unknown (dev)" in told
 
 
 def test_config_settings_reach_our_backend(front: Front) -> None:
     front.backend = "externref_build.backends.setuptools"
-    _, told = front.wheel({"externref.profile": "dev"}, EXTERNREF_PROFILE="release")
+    _, told = front.wheel({"externref.profile": "dev"}, {"EXTERNREF_PROFILE": "release"})
     assert "guest plugin for wasm32-unknown-unknown (dev)" in told
-    front.hook("build_editable", {"externref.name": "renamed"}, {})
+    front.hook("build_editable", {"externref.name": "renamed"})
     assert (front.folder / "src" / "plugin" / "renamed.wasm").is_file()
     assert "guest/src/lib.rs" in front.sdist()
     for hook in ("build_wheel", "build_editable", "build_sdist", "prepare_metadata_for_build_wheel"):
@@ -282,22 +281,22 @@ def test_config_settings_reach_our_backend(front: Front) -> None:
 
 def test_skipping_needs_no_cargo(front: Front) -> None:
     skip = {**WITHOUT_CARGO, "EXTERNREF_SKIP": "1"}
-    said = front.refused(**skip)
+    said = front.refused(environ=skip)
     assert "error: EXTERNREF_SKIP is set, and there is no plugin.wasm to use" in said
     write(front.folder, {"src/plugin/plugin.wasm": "built elsewhere"})
-    files, _ = front.wheel(**skip)
+    files, _ = front.wheel(environ=skip)
     assert files["plugin/plugin.wasm"] == b"built elsewhere"
 
 
 def test_a_source_distribution_needs_no_cargo(front: Front) -> None:
-    assert "guest/src/lib.rs" in front.sdist(**WITHOUT_CARGO)
+    assert "guest/src/lib.rs" in front.sdist(environ=WITHOUT_CARGO)
 
 
 # Faults
 
 
 def test_without_cargo(front: Front) -> None:
-    said = front.refused(**WITHOUT_CARGO)
+    said = front.refused(environ=WITHOUT_CARGO)
     assert "error: cargo is not found" in said
     assert "https://sh.rustup.rs" in said
 
