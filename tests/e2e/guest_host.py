@@ -113,10 +113,10 @@ class Surrogates:
         return self.to_raw(self.slots.pop(slot, None))
 
     def drop(self, slot: int) -> None:
-        """Tell the drop hook, and empty the slot."""
-        if slot != -1:
-            self.dropped(self.slots.get(slot))
-            self.slots.pop(slot, None)
+        """Empty a slot, after the drop hook was told of its content; an empty one, or null, is nobody's business."""
+        if slot in self.slots:
+            self.dropped(self.slots[slot])
+            del self.slots[slot]
 
     def guard(self) -> None:
         """Do nothing."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import product
+from math import ceil
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +15,7 @@ from scenario import BROAD, SHARED, broad_calls, shared_calls
 from wasmtime import Engine, FuncType, Module, ValType
 
 from externref_build import Processor, process
+from externref_build.processor.rewrite import Options, rewrite
 
 if TYPE_CHECKING:
     from conftest import CompileGuest
@@ -85,6 +88,21 @@ def test_the_processed_guest_does_what_the_unprocessed_one_does(
     if profile != "dev":
         adapters = [function for function in processor.report.functions if function.lowering != "direct"]
         assert adapters == []
+
+
+@pytest.mark.parametrize("profile", ["dev", "size"])
+@pytest.mark.parametrize("share", [1.0, 0.6, 0.4, 0.1])
+def test_functions_with_adapters_do_what_direct_ones_do(
+    compile_cell: CompileCell, profile: str, share: float, request: pytest.FixtureRequest
+) -> None:
+    original = compile_cell("broad", profile, TARGETS[0])
+    processor = Processor()
+    processor.process(original)
+    functions = [function.index for function in processor.report.functions]
+    chosen = Random(request.node.name).sample(functions, ceil(share * len(functions)))
+    mixed, report = rewrite(original, Options(drop_hook=DROP_HOOK, demoted=frozenset(chosen)))
+    assert {function.index for function in report.functions if function.lowering == "adapter"} >= set(chosen)
+    assert _play("broad", mixed, processed=True) == _play("broad", original, processed=False)
 
 
 @pytest.mark.parametrize("profile", ["dev", "size"])
