@@ -139,7 +139,7 @@ class InvalidResultError(ExternrefBuildError):
     """The processed module is not valid, or not what was declared: a fault of this package."""
 
 
-class SeveralErrors(ExternrefBuildError):
+class SeveralErrors(ExternrefBuildError):  # noqa: N818
     """Independent faults that were found in one pass, reported together."""
 
     def __init__(self, errors: Sequence[ExternrefBuildError]) -> None:
@@ -151,6 +151,7 @@ class SeveralErrors(ExternrefBuildError):
         return "\nerror: ".join(str(error) for error in self.errors)
 
     def located(self, place: str) -> ExternrefBuildError:
+        """Prefix the location of each; return ``self``."""
         for error in self.errors:
             error.located(place)
         return self

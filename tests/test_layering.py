@@ -14,15 +14,16 @@ PACKAGE = Path(externref_build.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "sdk" not in path.relative_to(PACKAGE).parts)
 
 BELOW = {
-    "cli": {"build", "guests", "processor", "bindings", "config", "metadata", "wasm", "errors", "_version"},
+    "cli": {"build", "guests", "processor", "bindings", "config", "metadata", "wasm", "colour", "errors", "_version"},
     "backends": {"build", "guests", "config", "errors", "_version"},
-    "build": {"guests", "processor", "bindings", "config", "metadata", "wasm", "errors", "_version"},
+    "build": {"guests", "processor", "bindings", "config", "metadata", "wasm", "colour", "errors", "_version"},
     "guests": {"config", "errors", "_version"},
     "bindings": {"metadata", "wasm", "errors", "_version"},
     "config": {"errors", "_version"},
     "processor": {"metadata", "wasm", "errors", "_version"},
     "metadata": {"wasm", "errors"},
     "wasm": {"errors"},
+    "colour": set[str](),
     "errors": set[str](),
     "_version": set[str](),
 }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass, field
 from typing import TextIO
+
+from externref_build.colour import wants_colour
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,7 @@ class Progress:
 
     def _write(self, word: str, text: str, colour: str) -> None:
         word = f"{word:>12}"
-        if _wants_colour(self.stream):
+        if wants_colour(self.stream):
             word = f"\x1b[{colour}m{word}\x1b[0m"
         self.stream.write(f"{word} {text}\n")
         self.stream.flush()
-
-
-def _wants_colour(stream: TextIO) -> bool:
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from typing import Final, Literal, TextIO, TypeAlias
 
+from externref_build.colour import wants_colour
 from externref_build.errors import ExternrefBuildError
 
 Style: TypeAlias = Literal["bold", "dim", "red", "green", "yellow", "blue"]
@@ -19,15 +19,6 @@ _CODES: Final[dict[Style, str]] = {
     "yellow": "33",
     "blue": "1;34",
 }
-
-
-def wants_colour(stream: TextIO) -> bool:
-    """Tell whether a stream gets colour: ``NO_COLOR`` and ``FORCE_COLOR`` decide, else whether it is a terminal."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR"):
-        return True
-    return os.environ.get("TERM") != "dumb" and stream.isatty()
 
 
 def paint(text: str, style: Style, stream: TextIO) -> str:
