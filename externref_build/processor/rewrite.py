@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Literal, TypeVar
 
-from externref_build.errors import AdapterRequiredError, ExternrefBuildError, SeveralErrors, TableNameError
+from externref_build.errors import AdapterRequiredError, ExternrefBuildError, SeveralErrors
 from externref_build.metadata import (
     GUEST_INTERFACE_SECTION,
     INTERFACE_SECTION,
@@ -35,7 +35,7 @@ from externref_build.processor.layout import Layout
 from externref_build.processor.relocation import move_code_metadata, move_debug_info, rename
 from externref_build.processor.report import FunctionLowering, Report, Step, SurrogateUse
 from externref_build.processor.scan import NamingIndex
-from externref_build.processor.signatures import Signatures, match_signatures
+from externref_build.processor.signatures import SURROGATE_MODULE, Signatures, match_signatures
 from externref_build.wasm.edits import Revision
 from externref_build.wasm.module import Module, decode_module
 from externref_build.wasm.sections import Section
@@ -75,15 +75,17 @@ def rewrite(data: bytes | memoryview, options: Options) -> tuple[bytes, Report]:
     clock.step("functions indexed", module.func_count)
     records = merge_records(_decode_all(module, RECORDS_SECTION, decode_records))
     functions = merge_interface(_decode_all(module, GUEST_INTERFACE_SECTION, decode_interface))
-    signatures = match_signatures(module, records, functions)
+    is_guest = bool(module.custom_sections(RECORDS_SECTION)) or any(
+        entry.module == SURROGATE_MODULE for entry in module.imports
+    )
+    signatures = match_signatures(module, records, functions, options.table if is_guest else None)
     clock.step("declarations read", len(records))
 
     labels = FuncLabels(module)
     lowering = None
     revision = Revision(module)
     hook = options.drop_hook if "drop" in signatures.surrogates.values() else None
-    if signatures.surrogates or module.custom_sections(RECORDS_SECTION):
-        _check_table_name(module, options.table)
+    if is_guest:
         namings = NamingIndex(module)
         namings.search(_named_anew(module, signatures))
         clock.step("calls found", sum(len(namings.namings(func)) for func in signatures.surrogates))
@@ -128,16 +130,6 @@ def _named_anew(module: Module, signatures: Signatures) -> set[int]:
     border = {*signatures.surrogates, *signatures.imports, *signatures.exported}
     first_gone = min(signatures.surrogates, default=len(module.func_imports))
     return border.union(range(first_gone, len(module.func_imports)))
-
-
-def _check_table_name(module: Module, table: str | None) -> None:
-    for export in module.exports:
-        if export.name == table:
-            raise TableNameError(
-                f"the table of references is to be exported as `{table}`, which the module exports already",
-                where=f"offset {export.index_start:#x}",
-                remedy="choose another name (`table`, --table), or none (`table = false`, --no-table)",
-            )
 
 
 def _adapters_required(lowering: Lowering, labels: FuncLabels) -> ExternrefBuildError:

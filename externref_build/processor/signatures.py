@@ -13,6 +13,7 @@ from externref_build.errors import (
     NotI32Error,
     SeveralErrors,
     SurrogateError,
+    TableNameError,
     WrongKindError,
 )
 from externref_build.metadata import InterfaceFunction, Record, ResourceType, core_types
@@ -73,8 +74,10 @@ class Signatures:
     report_exports: tuple[Declaration, ...]
 
 
-def match_signatures(module: Module, records: Iterable[Record], functions: Iterable[InterfaceFunction]) -> Signatures:
-    """Match metadata with the imports and exports of a module.
+def match_signatures(
+    module: Module, records: Iterable[Record], functions: Iterable[InterfaceFunction], table: str | None
+) -> Signatures:
+    """Match metadata, and the name under which the table is to be exported, with a module's imports and exports.
 
     Raises one `MetadataError`, or `SeveralErrors` with all that were found, where they do not fit.
     """
@@ -92,6 +95,8 @@ def match_signatures(module: Module, records: Iterable[Record], functions: Itera
             matcher.match_import(record)
     for function in functions:
         matcher.check_interface(function)
+    if table is not None:
+        matcher.check_table_name(table)
     if matcher.errors:
         raise matcher.errors[0] if len(matcher.errors) == 1 else SeveralErrors(matcher.errors)
     by_func: dict[int, set[Refs]] = {}
@@ -265,6 +270,18 @@ class _Matcher:
                         remedy=_MIXED_BUILDS,
                     )
                 )
+
+    def check_table_name(self, table: str) -> None:
+        """Check that no export has the name that the table of references is to get."""
+        export = self.exports_by_name.get(table)
+        if export is not None:
+            self.errors.append(
+                TableNameError(
+                    f"the table of references is to be exported as `{table}`, which the module exports already",
+                    where=f"offset {export.index_start:#x}",
+                    remedy="choose another name (`table`, --table), or none (`table = false`, --no-table)",
+                )
+            )
 
     def _functions_of(self, function: InterfaceFunction) -> Iterable[tuple[int, Refs]]:
         if function.kind == "export":

@@ -1,0 +1,362 @@
+"""Every way in which declarations do not fit a module: each has its own error, and all are reported at once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from plugins import SURROGATES, assemble, custom_contents, custom_section
+
+from externref_build import Processor, process
+from externref_build.errors import (
+    AdapterRequiredError,
+    ArityError,
+    ContradictoryMetadataError,
+    ExternrefBuildError,
+    MalformedMetadataError,
+    MetadataError,
+    MissingExportError,
+    NotI32Error,
+    SeveralErrors,
+    SurrogateError,
+    TableNameError,
+    WrongKindError,
+)
+from externref_build.metadata import (
+    GUEST_INTERFACE_SECTION,
+    INTERFACE_SECTION,
+    RECORDS_SECTION,
+    Record,
+    encode_record,
+)
+from externref_build.processor.report import Declaration
+
+GUEST = """
+(module
+  (import "host" "make" (func (param i32 f64) (result i32)))
+  (import "host" "memory" (memory 1))
+  (func (export "run") (param i32 i64) (result i32) i32.const -1)
+  (global (export "version") i32 (i32.const 1))
+  {}
+)
+"""
+
+
+def refuse(text: str, *records: Record, **options: object) -> ExternrefBuildError:
+    """Process a guest that cannot be processed."""
+    module = assemble(text)
+    with pytest.raises(ExternrefBuildError) as caught:
+        process(module + custom_section(RECORDS_SECTION, b"".join(map(encode_record, records))), **options)
+    return caught.value
+
+
+FAULTS = [
+    (
+        Record(None, "start", (True,)),
+        MissingExportError,
+        "export `start` is declared but the module does not export it",
+        "metadata record at offset 0x",
+        "keep the export",
+    ),
+    (
+        Record(None, "version", ()),
+        WrongKindError,
+        "export `version` is declared as a function but is a global",
+        "metadata record at offset 0x",
+        "rebuild the guest",
+    ),
+    (
+        Record("host", "memory", ()),
+        WrongKindError,
+        "import `host.memory` is declared as a function but is a memory",
+        "metadata record at offset 0x",
+        "rebuild the guest",
+    ),
+    (
+        Record(None, "run", (True, False)),
+        ArityError,
+        "export `run` declares 2 values where the function has 3: [i32 i64] -> [i32]",
+        "function 1 (run); metadata record at offset 0x",
+        "rebuild the guest",
+    ),
+    (
+        Record("host", "make", (True,) * 4),
+        ArityError,
+        "import `host.make` declares 4 values where the function has 3: [i32 f64] -> [i32]",
+        "function 0 (make); metadata record at offset 0x",
+        "rebuild the guest",
+    ),
+    (
+        Record(None, "run", (True, True, False)),
+        NotI32Error,
+        "export `run` declares a reference where the function takes an i64",
+        "function 1 (run), parameter 2; metadata record at offset 0x",
+        "rebuild the guest",
+    ),
+    (
+        Record("host", "make", (False, True, False)),
+        NotI32Error,
+        "import `host.make` declares a reference where the function takes an f64",
+        "function 0 (make), parameter 2; metadata record at offset 0x",
+        "rebuild the guest",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("record", "error", "message", "where", "remedy"),
+    FAULTS,
+    ids=[f"{case[1].__name__}-{case[0].label}" for case in FAULTS],
+)
+def test_a_declaration_that_does_not_fit(
+    record: Record, error: type[MetadataError], message: str, where: str, remedy: str
+) -> None:
+    found = refuse(GUEST.format(""), record)
+    assert type(found) is error
+    assert found.summary == message
+    assert found.where
+    assert found.where.startswith(where)
+    assert remedy in str(found)
+
+
+def test_a_result_that_is_no_i32() -> None:
+    found = refuse('(module (func (export "f") (result i32 f32) unreachable))', Record(None, "f", (True, True)))
+    assert type(found) is NotI32Error
+    assert found.summary == "export `f` declares a reference where the function returns an f32"
+    assert found.where
+    assert "result 2" in found.where
+
+
+def test_an_export_that_is_another_kind_of_externref_already() -> None:
+    found = refuse('(module (func (export "f") (param externref)))', Record(None, "f", (True,)))
+    assert type(found) is NotI32Error
+    assert "takes an externref" in found.summary
+
+
+def test_the_offset_is_that_of_the_record() -> None:
+    first, second = Record(None, "run", (True, False, False)), Record(None, "absent", (True,))
+    module = assemble(GUEST.format("")) + custom_section(RECORDS_SECTION, encode_record(first) + encode_record(second))
+    with pytest.raises(MissingExportError) as caught:
+        process(module)
+    assert caught.value.where == f"metadata record at offset {len(module) - len(encode_record(second)):#x}"
+
+
+def test_all_faults_come_in_one_report() -> None:
+    text = GUEST.format('(export "also" (func 2)) (export "externrefs" (func 2))')
+    found = refuse(
+        text.replace("(module", '(module (import "externref" "put" (func))'),
+        Record(None, "run", (True, False)),
+        Record("host", "make", (True,) * 4),
+        Record(None, "start", (True,)),
+        Record(None, "version", ()),
+        Record("host", "memory", ()),
+        Record(None, "also", (True, True, True)),
+    )
+    assert isinstance(found, SeveralErrors)
+    assert [type(error) for error in found.errors] == [
+        SurrogateError,
+        ArityError,
+        ArityError,
+        MissingExportError,
+        WrongKindError,
+        WrongKindError,
+        NotI32Error,
+        TableNameError,
+    ]
+    for error in found.errors:
+        assert str(error) in str(found)
+    assert str(found).count("\nerror: ") == len(found.errors) - 1
+    assert str(found.located("plugin.wasm")).count("--> plugin.wasm: ") == len(found.errors)
+
+
+SURROGATE_FAULTS = [
+    (
+        '(import "externref" "insert" (func (param i32)))',
+        "`externref.insert` has type [i32] -> [], where [i32] -> [i32]",
+    ),
+    ('(import "externref" "get" (func (param i64) (result i64)))', "`externref.get` has type [i64] -> [i64], where"),
+    ('(import "externref" "drop" (func (param i32) (result i32)))', "`externref.drop` has type [i32] -> [i32], where"),
+    ('(import "externref" "guard" (func (param i32)))', "`externref.guard` has type [i32] -> [], where [] -> []"),
+    ('(import "externref" "clone" (func))', "import `externref.clone` is a function that is no surrogate"),
+    ('(import "externref" "get" (global i32))', "import `externref.get` is a global that is no surrogate"),
+    ('(import "externref" "drop" (memory 1))', "import `externref.drop` is a memory that is no surrogate"),
+    ('(import "externref" "table" (table 1 externref))', "import `externref.table` is a table that is no surrogate"),
+]
+
+
+@pytest.mark.parametrize(("entry", "message"), SURROGATE_FAULTS)
+def test_an_import_that_is_no_surrogate(entry: str, message: str) -> None:
+    with pytest.raises(SurrogateError) as caught:
+        process(assemble(f"(module {entry})"))
+    assert message in caught.value.summary
+    assert caught.value.where == f"offset {assemble(f'(module {entry})').index(b'externref') - 1:#x}"
+    assert caught.value.remedy
+
+
+def test_a_surrogate_cannot_be_declared() -> None:
+    found = refuse(f"(module {SURROGATES})", Record("externref", "get", (False, True)))
+    assert type(found) is MetadataError
+    assert found.summary == "import `externref.get` is a surrogate and cannot be declared"
+
+
+def test_contradictory_and_malformed_records_are_refused() -> None:
+    found = refuse(
+        GUEST.format(""), Record(None, "run", (True, False, True)), Record(None, "run", (True, False, False))
+    )
+    assert type(found) is ContradictoryMetadataError
+    module = assemble(GUEST.format("")) + custom_section(RECORDS_SECTION, b"\xff\xff\xff\xff\x09")
+    with pytest.raises(MalformedMetadataError) as caught:
+        process(module)
+    assert caught.value.where
+    assert f"offset {len(module) - 5:#x}" in caught.value.where
+
+
+def test_the_name_of_the_table_is_taken() -> None:
+    text = '(module (import "externref" "guard" (func)) (func (export "externrefs")))'
+    module = assemble(text)
+    with pytest.raises(TableNameError) as caught:
+        process(module)
+    assert caught.value.summary == (
+        "the table of references is to be exported as `externrefs`, which the module exports already"
+    )
+    assert caught.value.where
+    assert "--no-table" in str(caught.value)
+    for table in ("handles", None):
+        assert process(module, table=table) != module
+
+
+def test_the_table_of_an_untouched_module_takes_no_name() -> None:
+    module = assemble('(module (func (export "externrefs")))')
+    assert process(module) == module
+
+
+def test_an_import_that_was_optimised_away_is_no_fault() -> None:
+    module = assemble(GUEST.format("")) + custom_section(
+        RECORDS_SECTION, encode_record(Record("host", "gone", (True,))) + encode_record(Record("gone", "make", ()))
+    )
+    processor = Processor()
+    processor.process(module)
+    assert processor.report
+    assert processor.report.imports == ()
+
+
+def test_records_of_several_sections_count() -> None:
+    module = assemble(GUEST.format(""))
+    module += custom_section(RECORDS_SECTION, encode_record(Record(None, "run", (True, False, True))))
+    module += custom_section("between", b"")
+    module += custom_section(RECORDS_SECTION, encode_record(Record("host", "make", (False, False, True))))
+    processor = Processor()
+    output = processor.process(module)
+    assert processor.report
+    assert processor.report.exports == (Declaration("export", None, "run", (True, False), (True,)),)
+    assert processor.report.imports == (Declaration("import", "host", "make", (False, False), (True,)),)
+    assert custom_contents(output, RECORDS_SECTION) == []
+    assert custom_contents(output, "between") == [b""]
+
+
+def interface(name: str, params: list[object], results: list[object], module: str | None = "host") -> bytes:
+    entry = {"v": 1, "kind": "import" if module else "export", "name": name, "params": params, "results": results}
+    return json.dumps(entry if module is None else {**entry, "module": module}).encode()
+
+
+FITTING = [
+    interface("make", [["size", "u32"], ["weight", "f64"]], [{"own": "Thing"}]),
+    interface("run", [["thing", {"ref": "Thing", "null": True}], ["n", "s64"]], ["bool"], None),
+    interface("absent", [["n", "s64"]], []),
+]
+
+UNFITTING = [
+    (interface("make", [["size", "u32"], ["weight", "f32"]], [{"own": "Thing"}]), "[i32 f64] -> [externref]"),
+    (interface("make", [["size", "u32"]], [{"own": "Thing"}]), "[i32 f64] -> [externref]"),
+    (interface("make", [["size", "u32"], ["weight", "f64"]], ["u32"]), "[i32 f64] -> [externref]"),
+    (interface("make", [["size", {"ref": "Thing"}], ["weight", "f64"]], [{"own": "T"}]), "[i32 f64] -> [externref]"),
+    (interface("run", [["name", "str"]], ["bool"], None), "[externref i64] -> [i32]"),
+    (interface("run", [["thing", {"ref": "Thing"}], ["n", "s64"]], [], None), "[externref i64] -> [i32]"),
+]
+
+RUN_AND_MAKE = (Record(None, "run", (True, False, False)), Record("host", "make", (False, False, True)))
+
+
+@pytest.mark.parametrize(("entry", "found_type"), UNFITTING)
+def test_an_interface_that_does_not_fit(entry: bytes, found_type: str) -> None:
+    module = assemble(GUEST.format("")) + custom_section(RECORDS_SECTION, b"".join(map(encode_record, RUN_AND_MAKE)))
+    with pytest.raises(MetadataError) as caught:
+        process(module + custom_section(GUEST_INTERFACE_SECTION, entry))
+    assert "the interface says " in caught.value.summary
+    assert caught.value.summary.endswith(f"where the function is {found_type}")
+    assert caught.value.where
+    assert "interface record at offset" in caught.value.where
+
+
+def test_a_fitting_interface_is_kept_as_one_section() -> None:
+    module = assemble(GUEST.format("")) + custom_section(RECORDS_SECTION, b"".join(map(encode_record, RUN_AND_MAKE)))
+    for entry in FITTING:
+        module += custom_section(GUEST_INTERFACE_SECTION, entry + b"\n")
+    output = process(module)
+    assert custom_contents(output, GUEST_INTERFACE_SECTION) == []
+    [kept] = custom_contents(output, INTERFACE_SECTION)
+    assert kept.splitlines() == [FITTING[1], FITTING[2], FITTING[0]]
+    assert custom_contents(process(module, interface=False), INTERFACE_SECTION) == []
+    assert process(output) == output
+
+
+def test_an_interface_without_records_is_still_consolidated() -> None:
+    module = assemble('(module (func (export "add") (param i32 i32) (result i32) i32.const 0))')
+    entry = interface("add", [["a", "s32"], ["b", "s32"]], ["s32"], None)
+    output = process(module + custom_section(GUEST_INTERFACE_SECTION, entry))
+    assert output == module + custom_section(INTERFACE_SECTION, entry + b"\n")
+
+
+REQUIRED = f"""
+(module {SURROGATES}
+  (memory 1)
+  (func $spill (export "spill") (param i32)
+    i32.const 16
+    local.get 0
+    call $get
+    i32.store
+    i32.const 16
+    i32.load
+    call $insert
+    drop)
+  (func $plain (export "plain") (param i32) (result i32)
+    local.get 0
+    call $get
+    call $insert)
+  (func $sum (export "sum") (param i32) (result i32)
+    local.get 0
+    call $get
+    i32.const 1
+    i32.add)
+)
+"""
+
+
+def test_functions_that_need_an_adapter_can_be_refused() -> None:
+    module = assemble(REQUIRED)
+    with pytest.raises(SeveralErrors) as caught:
+        process(module, require_direct=True)
+    first, second = caught.value.errors
+    assert type(first) is type(second) is AdapterRequiredError
+    assert first.summary.startswith("function `spill` needs an adapter: externref.insert gets a number as parameter 1")
+    assert second.summary == "function `sum` needs an adapter: `i32.add` takes a reference as a number"
+    assert second.where
+    offset = int(second.where.split()[1], 16)
+    assert module[offset] == 0x6A
+    assert "(function 7)" in second.where
+    processor = Processor()
+    processor.process(module)
+    assert processor.report
+    assert [(found.name, found.lowering) for found in processor.report.functions] == [
+        ("spill", "adapter"),
+        ("plain", "direct"),
+        ("sum", "adapter"),
+    ]
+    assert processor.report.functions[2].offset == offset
+    assert [(use.name, use.calls) for use in processor.report.surrogates] == [
+        ("insert", 2),
+        ("get", 3),
+        ("drop", 0),
+        ("take", 0),
+        ("guard", 0),
+    ]
