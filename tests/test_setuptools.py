@@ -111,7 +111,7 @@ class Front:
         return self.folder / "out" / (self.folder / "built").read_text().strip(), told.stdout + told.stderr
 
     def wheel(
-        self, settings: Mapping[str, str] = MappingProxyType({}), **variables: str
+        self, settings: Mapping[str, str] = EMPTY, environ: Mapping[str, str] = EMPTY
     ) -> tuple[dict[str, bytes], str]:
         """Build the wheel; return its files and what was told."""
         path, told = self.hook("build_wheel", settings, environ)
@@ -122,7 +122,7 @@ class Front:
         return sdist_files(self.hook("build_sdist", {}, environ)[0])
 
     def refused(
-        self, hook: str = "build_wheel", settings: Mapping[str, str] = MappingProxyType({}), **variables: str
+        self, hook: str = "build_wheel", settings: Mapping[str, str] = EMPTY, environ: Mapping[str, str] = EMPTY
     ) -> str:
         """Call a hook, which fails; return what was told."""
         told = self.run("-c", HOOK, self.backend, hook, json.dumps(dict(settings)), environ=environ)
