@@ -7,6 +7,8 @@ event by event.
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -187,6 +189,15 @@ class Host:
             entries = [table.get(self._store, index) for index in range(table.size(self._store))]
             held = [entry for entry in entries if entry is not None and not isinstance(entry, Val)]
         return sorted(map(repr, held))
+
+    def alive(self) -> list[str]:
+        """Forget all objects on the host's side; return the labels of those that the guest's instance keeps alive."""
+        references = [weakref.ref(thing) for thing in self.things.values()]
+        self.things.clear()
+        self.state.clear()
+        self._store.gc()
+        gc.collect()
+        return sorted(repr(thing) for thing in (reference() for reference in references) if thing is not None)
 
     def _instantiate(self, binary: bytes, api: Api) -> Any:
         module = Module(self._store.engine, binary)

@@ -119,17 +119,16 @@ def test_the_declared_functions_have_references_and_nothing_is_left_of_the_surro
 
 def test_without_drop_hook_and_with_another_table_name_the_rest_is_the_same(compile_cell: CompileCell) -> None:
     original = compile_cell("peer03", "release", TARGETS[0])
-    host = Host(process(original, table="kept by the guest"), SHARED, processed=True, table="kept by the guest")
-    shared_calls(host)
+    module = process(original, table="kept by the guest")
     before = [line for line in _play("peer03", original, processed=False) if not line.startswith("  dropped")]
-    assert [*host.events, f"held at the end: {host.held()}"] == before
+    assert _play("peer03", module, processed=True, table="kept by the guest") == before
 
 
-def _play(guest: str, module: bytes, *, processed: bool) -> list[str]:
+def _play(guest: str, module: bytes, *, processed: bool, table: str = "externrefs") -> list[str]:
     api, calls = SCENARIOS[guest]
-    host = Host(module, api, processed=processed)
+    host = Host(module, api, processed=processed, table=table)
     calls(host)
-    return [*host.events, f"held at the end: {host.held()}"]
+    return [*host.events, f"held at the end: {host.held()}", f"alive at the end: {host.alive()}"]
 
 
 def _sources(folder: Path) -> Iterator[Path]:
