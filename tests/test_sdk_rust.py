@@ -203,7 +203,7 @@ INTERFACE: dict[str, tuple[list[tuple[str, Any]], list[Any], str | None]] = {
     "nine": ([("a", ref("any")), *((name, "s32") for name in "bcdefgh"), ("i", ref("any"))], [own("any")], None),
     "leave": ([], [], None),
     "in_env": ([("any", ref("any"))], [], None),
-    "local": ([("bytes", ref("Bytes"))], ["bool"], None),
+    "local": ([("local", ref("Bytes"))], ["bool"], None),
     "one": ([("any", own("any"))], [], None),
     "two": ([("any", ref("Bytes", null=True))], [], None),
     "get-owned": ([("any", own("Bytes")), ("arg1", "u32")], [own("Bytes")], 'The Resource<Bytes>\tof "this".'),
@@ -218,7 +218,7 @@ INTERFACE: dict[str, tuple[list[tuple[str, Any]], list[Any], str | None]] = {
         [ref("Bytes", null=True)],
         None,
     ),
-    "type": ([("copy", own("Bytes"))], [ref("Bytes")], None),
+    "type": ([("type", own("Bytes"))], [ref("Bytes")], None),
     "use_all": ([("arena", ref("Arena")), ("bytes", own("Bytes"))], ["usize"], "Calls every import."),
 }
 

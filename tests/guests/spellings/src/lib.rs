@@ -72,8 +72,8 @@ pub unsafe extern "C" fn borrowed<'a>(
 
 #[externref]
 #[unsafe(no_mangle)]
-extern "C" fn r#type(copy: ResourceCopy<Bytes>) -> ResourceCopy<Bytes> {
-    copy
+extern "C" fn r#type(r#type: ResourceCopy<Bytes>) -> ResourceCopy<Bytes> {
+    r#type
 }
 
 macro_rules! sinks {
@@ -96,7 +96,7 @@ pub extern "C" fn use_all(arena: &mut Resource<Arena<'_>>, mut bytes: Resource<B
     #[externref]
     #[link(wasm_import_module = "inner")]
     unsafe extern "C" {
-        safe fn local(bytes: &Resource<Bytes>) -> bool;
+        safe fn local(local: &Resource<Bytes>) -> bool;
     }
     local(&bytes);
     second(named().as_ref());

@@ -97,9 +97,14 @@ pub fn refuse_hidden(attributes: &[Attribute], errors: &mut Errors) {
     }
 }
 
-/// Attributes of a block or function that must stand on everything that is made of it.
+/// Attributes of a block that must stand on everything that is made of it.
 pub fn is_inherited(attribute: &Attribute) -> bool {
     !attribute.path().is_ident("doc") && !attribute.path().is_ident("link")
+}
+
+/// Attributes of a function that also hold for what is generated beside it.
+pub fn is_shared(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("cfg") || attribute.path().is_ident("allow")
 }
 
 /// The text of doc comments, a line or `#[doc = ...]` each.

@@ -40,18 +40,17 @@ pub fn expand(mut function: ItemFn, arguments: &Arguments, errors: &mut Errors) 
     };
     let entry = entry(&function, &export_name, &crossing, &arguments.krate);
     let records = records(&function, &name, &crossing, &arguments.krate);
-    let ItemFn { attrs, vis, sig, block } = function;
+    let shared = function.attrs.iter().filter(|attribute| attributes::is_shared(attribute));
     quote! {
-        #(#attrs)*
+        #[allow(clippy::must_use_candidate)]
         #[cfg_attr(not(target_family = "wasm"), allow(dead_code))]
-        #vis #sig {
-            #[cfg(target_family = "wasm")]
-            const _: () = {
-                #entry
-                #records
-            };
-            #block
-        }
+        #function
+        #(#shared)*
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            #entry
+            #records
+        };
     }
 }
 

@@ -71,7 +71,9 @@ impl Crossing {
             let mark = attributes::take_resource(&mut parameter.attrs, errors);
             let value = values::classify(&parameter.ty, mark, errors);
             refuse_leaking_parameter(role, &value, &parameter.ty, errors);
-            let ident = own_name(&parameter.pat).cloned().unwrap_or_else(|| invented_name(index, &names));
+            let mut ident = own_name(&parameter.pat).cloned().unwrap_or_else(|| invented_name(index, &names));
+            // A parameter may have the name of the function that generated code calls.
+            ident.set_span(Span::mixed_site().located_at(ident.span()));
             params.push(Param { name: ident.unraw().to_string(), ident, ty: (*parameter.ty).clone(), value });
         }
         let result = outcome(role, signature, mark, errors);
@@ -166,7 +168,7 @@ fn own_name(pattern: &Pat) -> Option<&Ident> {
 
 /// `argN` for a parameter without a name, with underscores until it is unlike the others.
 fn invented_name(index: usize, others: &[String]) -> Ident {
-    let mut ident = format_ident!("arg{index}", span = Span::mixed_site());
+    let mut ident = format_ident!("arg{index}");
     while others.iter().any(|name| ident == name) {
         ident = format_ident!("{ident}_");
     }
