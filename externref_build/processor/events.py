@@ -17,7 +17,7 @@ from externref_build.wasm.instructions import (
     iterate_instructions,
 )
 from externref_build.wasm.module import Body, Module, decode_body
-from externref_build.wasm.opcodes import Opcode
+from externref_build.wasm.opcodes import OPCODES, Opcode
 from externref_build.wasm.types import FuncType, StructType
 
 RUN = "run"
@@ -30,6 +30,10 @@ _WITH_INDEX = frozenset(
         *("br", "br_if", "br_on_null", "br_on_non_null", "rethrow", "delegate", "catch", "throw"),
     }
 )
+
+
+_EFFECTS = [OPCODES[byte].arity if byte in OPCODES else None for byte in range(256)]
+"""The arity of each instruction of one byte where it doesn't depend on immediates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class BodyEvents:
 def decode_events(module: Module, func: int) -> BodyEvents:
     """Decode the body of a local function."""
     data = module.data
+    effects = _EFFECTS
     start, end = module.body(func)
     body = decode_body(data, start, end)
     events: list[Event] = []
@@ -83,12 +88,13 @@ def decode_events(module: Module, func: int) -> BodyEvents:
         opcode, first, behind = instruction
         if not open_blocks:
             raise MalformedModuleError("instructions behind the end of a function", first)
-        effect = opcode.arity or _computed_arity(module, instruction)
+        effect = effects[data[first]] or opcode.arity or _computed_arity(module, instruction)
         if effect is not None:
             pops, pushes = effect
-            if net - pops < dip:
-                dip = net - pops
-            net += pushes - pops
+            net -= pops
+            if net < dip:
+                dip = net
+            net += pushes
             continue
         if run_start < first:
             events.append((RUN, Run(dip, net), run_start, first))

@@ -83,12 +83,14 @@ def rewrite(data: bytes | memoryview, options: Options) -> tuple[bytes, Report]:
 
     labels = FuncLabels(module)
     lowering = None
+    uses: tuple[SurrogateUse, ...] = ()
     revision = Revision(module)
     hook = options.drop_hook if "drop" in signatures.surrogates.values() else None
     if is_guest:
         namings = NamingIndex(module)
         namings.search(_named_anew(module, signatures))
-        clock.step("calls found", sum(len(namings.namings(func)) for func in signatures.surrogates))
+        uses = tuple(SurrogateUse(name, namings.count_calls(func)) for func, name in signatures.surrogates.items())
+        clock.step("surrogate calls found", sum(use.calls for use in uses))
         lowering = infer_lowering(module, signatures, namings, describe=labels.describe, demoted=options.demoted)
         clock.step("functions analysed", len(lowering.flows) + len(lowering.escapes))
         if options.require_direct and lowering.escapes:
@@ -108,7 +110,7 @@ def rewrite(data: bytes | memoryview, options: Options) -> tuple[bytes, Report]:
         imports=signatures.report_imports,
         exports=signatures.report_exports,
         functions=_report_functions(lowering, labels) if lowering else (),
-        surrogates=_count_surrogates(signatures, lowering) if lowering else (),
+        surrogates=uses,
         table=options.table if lowering else None,
         drop_hook=hook,
         input_size=len(data),
@@ -216,12 +218,3 @@ def _report_functions(lowering: Lowering, labels: FuncLabels) -> tuple[FunctionL
     for func, escape in lowering.escapes.items():
         found.append(FunctionLowering(func, labels.describe(func), "adapter", escape.reason, escape.offset))
     return tuple(sorted(found, key=lambda function: function.index))
-
-
-def _count_surrogates(signatures: Signatures, lowering: Lowering) -> tuple[SurrogateUse, ...]:
-    calls = dict.fromkeys(signatures.surrogates, 0)
-    for func in lowering.flows.keys() | lowering.escapes.keys():
-        for callee in lowering.events_of(func).indices("call", "return_call"):
-            if callee in calls:
-                calls[callee] += 1
-    return tuple(SurrogateUse(name, calls[func]) for func, name in signatures.surrogates.items())

@@ -67,6 +67,10 @@ class NamingIndex:
         """Return the local functions whose code names a function."""
         return {naming.caller for naming in self.namings(func)}
 
+    def count_calls(self, func: int) -> int:
+        """Count the instructions that call a function directly."""
+        return sum(naming.opcode != REF_FUNC for naming in self.namings(func))
+
     def is_value(self, func: int) -> bool:
         """Tell whether code uses a function as a value, by ``ref.func``."""
         return any(naming.opcode == REF_FUNC for naming in self.namings(func))

@@ -2,8 +2,7 @@
 
 One regular expression, derived from the opcode table, matches one instruction. It is unambiguous (no instruction is a
 prefix of another), so that a match is a decoding. Three instructions have immediates whose number a regular
-expression cannot count (``br_table`` with many labels, ``select`` with several types, ``try_table``); they
-are matched by their opcode alone and decoded by hand.
+expression cannot count (``br_table``, ``select`` with types, ``try_table``); these are decoded by hand.
 """
 
 from __future__ import annotations
@@ -22,9 +21,6 @@ _LEB32 = rb"[\x80-\xff]{0,4}[\x00-\x7f]"
 _LEB64 = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
 _HEAP_PREFIX = b"[" + b"".join(rb"\x%02x" % byte for byte in sorted(HEAP_TYPE_PREFIXES)) + b"]"
 
-_COUNTED_LABELS = 12
-"""Up to this number, the labels of ``br_table`` are counted by the regular expression."""
-
 _PATTERNS = {
     "blocktype": rb"(?:" + _HEAP_PREFIX + _LEB32 + rb"|[\x00-\x62\x65-\x7f]|[\x80-\xff]{1,4}[\x00-\x7f])",
     # Bit 6 of the alignment announces a memory index (multi-memory).
@@ -36,10 +32,6 @@ _PATTERNS = {
     "bytes16": rb".{16}",
     "lane": rb".",
     "castflags": rb".",
-    "labels": b"(?:"
-    + b"|".join(rb"\x%02x(?:%b){%d}" % (count, _LEB32, count + 1) for count in range(_COUNTED_LABELS))
-    + b")",
-    "valtypes": rb"\x01(?:" + _HEAP_PREFIX + _LEB32 + rb"|[\x65-\x7f])",
 }
 _UNCOUNTABLE = frozenset({"labels", "valtypes", "catches"})
 
@@ -52,22 +44,22 @@ def instruction_pattern(opcodes: Iterable[Opcode]) -> bytes:
     """Build the source of a regular expression (DOTALL) that matches one instruction with one of the opcodes."""
     by_tail: dict[bytes, list[bytes]] = {}
     for opcode in opcodes:
-        if "catches" in opcode.immediates:
-            continue
-        tail = b"".join(_PATTERNS.get(kind, _LEB32) for kind in opcode.immediates)
-        by_tail.setdefault(tail, []).append(encode_opcode(opcode))
-    alternatives = []
-    for tail, encoded in by_tail.items():
-        single = b"".join(_escape(code) for code in encoded if len(code) == 1)
-        if single:
-            alternatives.append(b"[" + single + b"]" + tail)
-        by_lead: dict[bytes, list[bytes]] = {}
-        for code in encoded:
-            if len(code) > 1:
-                by_lead.setdefault(code[:1], []).append(code[1:])
-        for lead, rest in by_lead.items():
-            alternatives.append(_escape(lead) + _subopcode_pattern(rest) + tail)
-    return b"(?:" + b"|".join(alternatives) + b")"
+        if _UNCOUNTABLE.isdisjoint(opcode.immediates):
+            tail = b"".join(_PATTERNS.get(kind, _LEB32) for kind in opcode.immediates)
+            by_tail.setdefault(tail, []).append(encode_opcode(opcode))
+    return b"(?:" + b"|".join(_opcode_pattern(encoded) + tail for tail, encoded in by_tail.items()) + b")"
+
+
+def _opcode_pattern(encoded: list[bytes]) -> bytes:
+    single = b"".join(_escape(code) for code in encoded if len(code) == 1)
+    alternatives = [b"[" + single + b"]"] if single else []
+    by_prefix: dict[bytes, list[bytes]] = {}
+    for code in encoded:
+        if len(code) > 1:
+            by_prefix.setdefault(code[:1], []).append(code[1:])
+    for prefix, subopcodes in by_prefix.items():
+        alternatives.append(_escape(prefix) + _subopcode_pattern(subopcodes))
+    return alternatives[0] if len(alternatives) == 1 else b"(?:" + b"|".join(alternatives) + b")"
 
 
 def _subopcode_pattern(subopcodes: list[bytes]) -> bytes:
@@ -228,7 +220,8 @@ def decode_catches(reader: Reader) -> tuple[Catch, ...]:
 
 def immediate(data: bytes | memoryview, instruction: Instruction) -> int:
     """Decode the first immediate of an instruction without prefix, where it is an index or a label."""
-    return decode_unsigned(data, instruction[1] + 1)[0]
+    byte = data[instruction[1] + 1]
+    return byte if byte < 0x80 else decode_unsigned(data, instruction[1] + 1)[0]
 
 
 _DECODERS: dict[str, Callable[[Reader], object]] = {
