@@ -235,6 +235,14 @@ def test_a_target_that_rustc_does_not_know(tmp_path: Path) -> None:
     assert "does not know the target wasm32-nonsense" in said
 
 
+def test_a_guest_that_compiles_its_standard_library_needs_none(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    module = plugin(tmp_path, target='"wasm32-unknown-emscripten"', cargo_args='["-Z", "build-std=core"]')
+    refused(module, GuestBuildError, RUSTC_BOOTSTRAP="")
+    assert "the `-Z` flag is only accepted on the nightly channel" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("sysroot", "rustup", "command"),
     [

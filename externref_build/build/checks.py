@@ -42,6 +42,7 @@ def check_result(source: bytes, result: bytes, report: Report) -> str | None:
 
 def _engine(wasmtime: Any) -> Any:
     config = wasmtime.Config()
+    config.cranelift_opt_level = "none"
     for feature in dir(type(config)):
         if feature.startswith("wasm_") and "component" not in feature:
             try:

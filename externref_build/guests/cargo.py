@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from externref_build.config import ModuleConfig, parse_toml
 from externref_build.errors import ArtifactError, ConfigError, GuestBuildError
-from externref_build.guests.cargo_config import CargoConfig, config_arguments, read_cargo_config
+from externref_build.guests.cargo_config import config_arguments, read_cargo_config
 from externref_build.guests.remap import add_rustc_flags, dependency_flags, workspace_flags
 from externref_build.guests.run import run
 from externref_build.guests.sdk import SDK_CRATE, provide_sdk, sdk_patch_arguments, sdk_version
@@ -62,7 +62,8 @@ def build_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestMod
     toolchain = find_toolchain(folder, environ=environ, name=module.toolchain)
     config = read_cargo_config(folder, environ, module.cargo_args)
     target = choose_target(module.target, config)
-    cfg = _target_cfg(toolchain, config, target, module, environ)
+    std_is_built = config.builds_std() or any("build-std" in argument for argument in module.cargo_args)
+    cfg = require_target(toolchain, target, folder, environ=environ, std_is_built=std_is_built)
     metadata, patch = _resolve(toolchain, module, target, environ)
     choice = _choose(metadata, module, target)
     root = Path(metadata["workspace_root"])
@@ -123,14 +124,6 @@ def _guest_folder(module: ModuleConfig) -> Path:
         where=str(module.manifest_path),
         remedy="set manifest-path in [tool.externref] to the guest's Cargo.toml",
     )
-
-
-def _target_cfg(
-    toolchain: Toolchain, config: CargoConfig, target: str, module: ModuleConfig, environ: Mapping[str, str]
-) -> frozenset[str]:
-    if config.builds_std() or any("build-std" in argument for argument in module.cargo_args):
-        return frozenset()
-    return require_target(toolchain, target, module.manifest_path.parent, environ=environ)
 
 
 # Resolving

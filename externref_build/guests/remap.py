@@ -29,7 +29,11 @@ def dependency_flags(
     home = cargo_home(environ)
     known = [home / "registry" / "src", home / "git" / "checkouts"]
     library = toolchain.sysroot / "lib" / "rustlib" / "src" / "rust"
-    prefixes = {str(folder): f"/cargo/{folder.relative_to(home).as_posix()}" for folder in known}
+    prefixes = {
+        str(name): f"/cargo/{folder.relative_to(home).as_posix()}"
+        for folder in known
+        for name in (folder, folder.resolve())
+    }
     for package in packages:
         folder = Path(package["manifest_path"]).parent
         relative_to_workspace = package["source"] is None and folder.is_relative_to(workspace_root)

@@ -82,10 +82,13 @@ def choose_target(configured: str | None, config: CargoConfig) -> str:
     return of_cargo if of_cargo and of_cargo.startswith("wasm32") else DEFAULT_TARGET
 
 
-def require_target(toolchain: Toolchain, target: str, folder: Path, *, environ: Mapping[str, str]) -> frozenset[str]:
+def require_target(
+    toolchain: Toolchain, target: str, folder: Path, *, environ: Mapping[str, str], std_is_built: bool = False
+) -> frozenset[str]:
     """See that the standard library for a target is installed; return the target's cfg values, as rustc prints them.
 
-    ``rustc --print target-libdir`` names a folder whether or not there is one. Raises TargetNotInstalledError.
+    ``rustc --print target-libdir`` names a folder whether or not there is one. With ``std_is_built``, the guest compiles
+    its own standard library. Raises TargetNotInstalledError.
     """
     query = (*toolchain.rustc, "--print", "target-libdir", "--print", "cfg", "--target", target)
     answer = run(query, cwd=folder, environ=environ)
@@ -96,7 +99,7 @@ def require_target(toolchain: Toolchain, target: str, folder: Path, *, environ: 
             remedy=f"use wasm32-unknown-unknown or wasm32-wasip1, or a rustc that knows {target}",
         )
     libdir, *cfg = answer.stdout.splitlines()
-    if not any(Path(libdir).glob("libcore-*")):
+    if not std_is_built and not any(Path(libdir).glob("libcore-*")):
         raise TargetNotInstalledError(
             f"Rust's standard library for {target} is not installed",
             where=f"{libdir} (sysroot {toolchain.sysroot}, rustc {' '.join(toolchain.rustc)}, "
