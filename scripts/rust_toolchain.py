@@ -156,7 +156,11 @@ def locked(path: Path) -> Iterator[None]:
     import fcntl
 
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another process that assembles the toolchain")
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

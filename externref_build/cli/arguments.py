@@ -46,7 +46,7 @@ def parse(argv: Sequence[str]) -> Arguments:
                 behind_cargo = words[index + 1 :]
                 del words[index + 1 :]
             break
-    given = _parser().parse_args(words, namespace=Arguments())
+    given = build_parser().parse_args(words, namespace=Arguments())
     given.cargo_arguments = behind_cargo
     return given
 
@@ -75,7 +75,8 @@ def _command(module: str) -> Callable[[Arguments], int]:
     return run
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of all sub-commands."""
     everywhere = argparse.ArgumentParser(add_help=False)
     loudness = everywhere.add_mutually_exclusive_group()
     # Given before or behind the sub-command: the latter must not reset the former to its default.

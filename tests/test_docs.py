@@ -1,0 +1,78 @@
+"""What the documentation says is there, and nothing is there that it doesn't say."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from externref_build.cli.arguments import build_parser
+from externref_build.config import load_config, parse_toml, schema
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    """Return the parser of each sub-command."""
+    [action] = [action for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction)]
+    return dict(action.choices)
+
+
+def test_every_key_is_documented_with_its_default() -> None:
+    rows = [line for line in text("docs/configuration.md").splitlines() if line.startswith("| `")]
+    documented = [key for row in rows for key in re.findall(r"`([^`]+)`", row.split("|")[1])]
+    properties = schema()["properties"]
+    assert sorted(documented) == sorted(properties)
+    for row in rows:
+        for key in re.findall(r"`([^`]+)`", row.split("|")[1]):
+            default = properties[key].get("default")
+            if isinstance(default, str):
+                assert f'`"{default}"`' in row.split("|")[2], key
+
+
+def test_every_command_and_option_is_documented() -> None:
+    sections = dict(re.findall(r"^## ([\w-]+)\n(.*?)(?=^## |\Z)", text("docs/cli.md"), re.MULTILINE | re.DOTALL))
+    assert sections.keys() == commands().keys()
+    for name, parser in commands().items():
+        options = {option for action in parser._actions for option in action.option_strings if option.startswith("--")}
+        for option in options - {"--help", "--verbose", "--quiet", "--config-setting"}:
+            assert option in sections[name], f"{name} {option}"
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "CHANGELOG.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+)
+def test_links_lead_somewhere(name: str) -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", text(name))
+    missing = [target for target in targets if "://" not in target and not ((ROOT / name).parent / target).exists()]
+    assert not missing
+
+
+def test_the_five_lines_of_the_readme_are_a_configuration(tmp_path: Path) -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", text("README.md"), re.DOTALL)
+    [block] = [block for block in blocks if "tool.externref" in block]
+    assert {"build-system", "tool"} == parse_toml(block).keys()
+    (tmp_path / "pyproject.toml").write_text(block, encoding="utf-8")
+    [module] = load_config(tmp_path, environ={}).modules
+    assert module.package == "my_plugin"
+    assert module.manifest_path == tmp_path / "guest/Cargo.toml"
+
+
+def test_the_two_commands_of_the_readme_are_environments() -> None:
+    tox = text("tox.ini")
+    for environment in re.findall(r"tox -e (\w+)", text("README.md")):
+        assert f"[testenv:{environment}]" in tox
+
+
+def test_the_readme_names_versions_of_python_that_are_tested() -> None:
+    lowest = parse_toml(text("pyproject.toml"))["project"]["requires-python"].removeprefix(">=")
+    assert f"Python {lowest}" in text("README.md")
+    assert f"py{lowest.replace('.', '')}" in text("tox.ini")
+    assert sys.version_info >= tuple(map(int, lowest.split(".")))
