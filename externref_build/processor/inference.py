@@ -72,14 +72,6 @@ def infer_lowering(
 
 
 @dataclass(slots=True)
-class _Inner:
-    """What is known of an inner function through which references flow."""
-
-    params: int = 0
-    results: int | None = None
-
-
-@dataclass(slots=True)
 class _Inference:
     module: Module
     signatures: Signatures
@@ -90,7 +82,12 @@ class _Inference:
     tag_types: tuple[FuncType, ...] = ()
     locked: set[int] = field(default_factory=set)
     """Functions that exchange integers only."""
-    inner: dict[int, _Inner] = field(default_factory=dict)
+    inner: dict[int, int] = field(default_factory=dict)
+    """Inner functions through which references flow: the mask of their parameters that are references."""
+    results: dict[int, int | None] = field(default_factory=dict)
+    """For each inner function that was interpreted: the mask of its results; None until it is seen to return."""
+    users: dict[int, set[int]] = field(default_factory=dict)
+    """For each inner function: the interpreted ones that call it."""
     flows: dict[int, Flow] = field(default_factory=dict)
     escapes: dict[int, Escape] = field(default_factory=dict)
     pending: deque[int] = field(default_factory=deque)
@@ -106,7 +103,8 @@ class _Inference:
         for restart in range(MAX_RESTARTS + 1):
             if restart == MAX_RESTARTS:
                 self.locked.update(range(len(self.module.func_imports), self.module.func_count))
-            self.inner, self.flows, self.escapes = {}, {}, {}
+            self.inner, self.users, self.flows, self.escapes = {}, {}, {}, {}
+            self.results = dict.fromkeys(roots - self.locked - self.demoted)
             self._schedule(sorted(roots))
             self._reach_fixed_point()
             to_lock = self._conflicts() - self.locked
@@ -152,12 +150,28 @@ class _Inference:
                 self.queued.remove(func)
                 self._interpret(func)
             fresh = sorted(self.inner.keys() - announced)
-            if not fresh:
+            if fresh:
+                announced.update(fresh)
+                self.namings.search(fresh)
+                for func in fresh:
+                    self._schedule(sorted(self.namings.callers(func)))
+                continue
+            # These wait for nothing any more, so that they do need adapters; and adapters return numbers.
+            stuck = [func for func, results in self.results.items() if results is None and func in self.escapes]
+            if not stuck and not self._settle_tail_calls():
                 return
-            announced.update(fresh)
-            self.namings.search(fresh)
-            for func in fresh:
-                self._schedule(sorted(self.namings.callers(func)))
+            for func in stuck:
+                self._widen_results(func, 0)
+
+    def _settle_tail_calls(self) -> bool:
+        """Let functions that never return take the results of those that call them by tail calls."""
+        for func, flow in self.flows.items():
+            declared = self.signatures.exported.get(func)
+            wanted = declared.results if declared else self.results.get(func)
+            for callee in flow.tail_calls:
+                if wanted and self.results.get(callee, 0) is None:
+                    self._widen_results(callee, wanted)
+        return bool(self.pending)
 
     def _interpret(self, func: int) -> None:
         self.flows.pop(func, None)
@@ -170,52 +184,47 @@ class _Inference:
             self.escapes[func] = Escape(self.module.body(func)[0], reason)
             return
         declared = self.signatures.exported.get(func)
-        inner = self.inner.get(func)
         is_open = declared is None and func not in self.locked
+        if is_open and func not in self.results:  # or with fewer references among its parameters
+            self.results[func] = None
+            self._schedule(sorted(self.users.get(func, ())))
         refs = declared or NO_REFS
         interpreter = Interpreter(
             self.module.data,
             self._events_of(func),
             self.module.func_type(func),
-            inner.params if inner and is_open else refs.params,
+            self.inner.get(func, 0) if is_open else refs.params,
             None if is_open else refs.results,
-            callee=self._callee,
+            callee=lambda callee, offset: self._callee(func, callee, offset),
             describe=self.describe,
             tag_types=self.tag_types,
             may_spill=self.may_spill,
         )
         try:
-            flow = interpreter.run()
+            flow = self.flows[func] = interpreter.run()
+            if is_open and flow.results is not None:
+                self._widen_results(func, flow.results)
         except Escape as escape:
             self.escapes[func] = escape
-            return
-        self.flows[func] = flow
-        for callee, (_, passed) in flow.arguments.items():
+        for callee, (_, passed) in interpreter.arguments.items():  # what it passes may be what lets it escape
             self._widen_params(callee, passed)
-        if is_open:
-            self._widen_results(func, flow.results)
 
     def _widen_params(self, func: int, passed: int) -> None:
-        known = self.inner.get(func)
-        if known is None:
-            if not passed:
-                return
-            known = self.inner[func] = _Inner()
-        if passed & ~known.params:
-            known.params |= passed
+        known = self.inner.get(func, 0)
+        if passed & ~known:
+            self.inner[func] = known | passed
+            self.results.pop(func, None)
             self._schedule([func])
 
-    def _widen_results(self, func: int, results: int | None) -> None:
-        known = self.inner.get(func)
-        if known is None:
-            if not results:
-                return
-            known = self.inner[func] = _Inner()
-        if results is not None and (known.results is None or results & ~known.results):
-            known.results = (known.results or 0) | results
-            self._schedule(sorted(self.namings.callers(func)))
+    def _widen_results(self, func: int, results: int) -> None:
+        known = self.results[func]
+        if known is None or results & ~known:
+            self.results[func] = (known or 0) | results
+            if results:
+                self.inner.setdefault(func, 0)
+            self._schedule(sorted(self.users.get(func, ())))
 
-    def _callee(self, func: int, offset: int) -> Callee:
+    def _callee(self, caller: int, func: int, offset: int) -> Callee:
         func_type = self.module.func_type(func, offset)
         signatures = self.signatures
         refs = NO_REFS
@@ -227,9 +236,15 @@ class _Inference:
         elif func in signatures.exported:
             refs = signatures.exported[func]
         elif func >= len(self.module.func_imports) and func not in self.locked:
-            inner = self.inner.get(func)
-            params, results = (inner.params, inner.results) if inner else (0, None)
-            return Callee(len(func_type.params), len(func_type.results), params, results, is_inferred=True)
+            self.users.setdefault(func, set()).add(caller)
+            return Callee(
+                len(func_type.params),
+                len(func_type.results),
+                self.inner.get(func, 0),
+                self.results.get(func),
+                is_inferred=True,
+                is_interpreted=func in self.results,
+            )
         return Callee(len(func_type.params), len(func_type.results), refs.params, refs.results)
 
     def _conflicts(self) -> set[int]:
@@ -237,14 +252,13 @@ class _Inference:
         conflicts = {func for func in self.inner if func in self.escapes}
         for flow in self.flows.values():
             for func, (numbers, _) in flow.arguments.items():
-                inner = self.inner.get(func)
-                if inner and numbers & inner.params:
+                if numbers & self.inner.get(func, 0):
                     conflicts.add(func)
         for func in self.escapes:
             conflicts.update(self.inner.keys() & set(self._events_of(func).indices("call", "return_call", "ref.func")))
         return conflicts | {func for func in self.inner if self.namings.is_value(func)}
 
     def _refs(self) -> dict[int, Refs]:
-        refs = {func: Refs(inner.params, inner.results or 0) for func, inner in self.inner.items()}
+        refs = {func: Refs(params, self.results.get(func) or 0) for func, params in self.inner.items()}
         refs.update({func: found for func, found in self.signatures.exported.items() if func not in self.escapes})
         return {func: found for func, found in refs.items() if found != NO_REFS}

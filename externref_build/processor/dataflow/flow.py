@@ -27,6 +27,8 @@ class Callee:
     """None while it isn't known that the function returns."""
     is_inferred: bool = False
     """Whether the function takes references wherever its callers pass them."""
+    is_interpreted: bool = False
+    """Whether the function was interpreted; one that wasn't, and gets no references, returns numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class Flow:
     """For each inferred callee: masks of the parameters that are numbers, and references, at some call."""
     results: int | None
     """Mask of the results that are references; None where no return is reached."""
+    tail_calls: frozenset[int]
+    """The callees of tail calls that were not seen to return."""
     has_spills: bool
     """Whether references are stored to memory, where a number stands in for them."""
     deleted: tuple[tuple[int, int], ...]

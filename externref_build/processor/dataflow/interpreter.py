@@ -33,7 +33,10 @@ _SELECT_EXTERNREF = b"\x1c\x01" + EXTERNREF
 
 
 class Interpreter:
-    """Interpret one body; an object lives for one call of `run`."""
+    """Interpret one body; an object lives for one call of `run`.
+
+    `arguments` is what the callees were passed up to where that ended, by an `Escape` or not.
+    """
 
     def __init__(
         self,
@@ -67,7 +70,8 @@ class Interpreter:
         self._is_settled = True
         self._edits: list[Edit] = []
         self._deleted: list[tuple[int, int]] = []
-        self._arguments: dict[int, tuple[int, int]] = {}
+        self.arguments: dict[int, tuple[int, int]] = {}
+        self._tail_calls: set[int] = set()
         self._has_spills = False
         self._is_dead = False
         self._tries: list[Frame] = []
@@ -90,8 +94,9 @@ class Interpreter:
                 results = self._bottom.end
                 return Flow(
                     tuple(self._edits),
-                    self._arguments,
+                    self.arguments,
                     results.refs if results.seen else None,
+                    frozenset(self._tail_calls),
                     self._has_spills,
                     tuple(self._deleted),
                 )
@@ -178,8 +183,8 @@ class Interpreter:
         refs = self._stacks.pop_vals(callee.param_count, start)
         numbers = ~refs & (1 << callee.param_count) - 1
         if callee.is_inferred:
-            known = self._arguments.get(func, (0, 0))
-            self._arguments[func] = known[0] | numbers, known[1] | refs
+            known = self.arguments.get(func, (0, 0))
+            self.arguments[func] = known[0] | numbers, known[1] | refs
         elif refs != callee.ref_params:
             differing = refs ^ callee.ref_params
             position = (differing & -differing).bit_length()
@@ -188,7 +193,9 @@ class Interpreter:
                 start, f"{self._describe(func)} gets a {found} as parameter {position}, where a {expected} is declared"
             )
         self._edits.append(CallEdit(start + 1, end, func))
-        if callee.ref_results is None and callee.result_count and (refs or callee.ref_params):
+        if callee.ref_results is None and callee.result_count and (refs or callee.is_interpreted):
+            if mnemonic == "return_call":
+                self._tail_calls.add(func)
             self._unreachable(end, needs_trap=True)
             return
         self._stacks.push_vals(callee.result_count, callee.ref_results or 0)
