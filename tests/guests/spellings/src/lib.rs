@@ -1,14 +1,21 @@
 //! Each way to declare a function that the attribute knows, in the edition in which most of them need `unsafe`.
 
+#![deny(warnings, future_incompatible, missing_debug_implementations, rust_2018_idioms, unsafe_op_in_unsafe_fn)]
+
+use std::marker::PhantomData;
 use std::num::NonZeroU32;
 
 use externref_guest::{Resource, ResourceCopy, externref};
 
-pub struct Arena<'a>(&'a ());
+#[derive(Debug)]
+pub struct Arena<'a>(PhantomData<&'a ()>);
+#[derive(Debug)]
 pub enum Bytes {}
+#[derive(Debug)]
 pub enum r#Type {}
 pub type Lent = Resource<Bytes>;
 
+#[derive(Debug)]
 #[repr(transparent)]
 pub struct Plain<'a>(&'a u8);
 
