@@ -351,6 +351,16 @@ def test_inspect_as_json_has_positions_and_reasons(command_line: Run, module: Pa
     assert module.read_bytes()[function["offset"]] == 0x10, "the offset is that of the call"
 
 
+def test_inspect_takes_a_module_whose_table_needs_another_name(command_line: Run) -> None:
+    text = (
+        '(module (func (export "externrefs") (param i32))'
+        f' (@custom "__externrefs" {escaped(encode_record(Record(None, "externrefs", (True,))))}))'
+    )
+    assert command_line("process", "-", stdin=wat2wasm(text)).returncode == 1
+    described = json.loads(command_line("inspect", "-", "--json", stdin=wat2wasm(text)).stdout)
+    assert [export["params"] for export in described["exports"]] == [["externref"]]
+
+
 def test_names_in_a_module_cannot_steer_the_terminal(command_line: Run) -> None:
     text = '(module (import "a\\1b[2Jb" "c\\0ad" (func (param externref))))'
     shown = command_line("inspect", "-", stdin=wat2wasm(text)).stdout.decode()

@@ -52,40 +52,35 @@ class Description:
     functions: tuple[FunctionLowering, ...]
     """How processing lowers each function that touches references; empty for a processed module, which doesn't tell."""
     tables: tuple[str, ...]
-    """Names under which tables of externrefs are exported, or will be."""
+    """Names under which tables of externrefs are exported."""
     other_imports: tuple[str, ...]
     """Functions without references that a host has to provide as well, as ``module.name``."""
 
 
 def describe(data: bytes) -> Description:
-    """Describe a module. Raises what processing it raises."""
-    processor = Processor()
+    """Describe a module. Raises what processing it raises, whatever the name of the table."""
+    processor = Processor(table=None)
     processor.process(data)
-    module = decode_module(data)
-    interface = _interface(module)
     report = processor.report
-    if report.changed:
-        marks = {_key(declaration): declaration for declaration in (*report.imports, *report.exports)}
-        tables = [*([report.table] if report.table else []), *_exported_tables(module)]
-        hidden = "externref"
-    else:
-        marks, tables, hidden = {}, list(_exported_tables(module)), None
-    functions = list(_functions(module, marks, interface))
+    module = decode_module(data)
+    declarations = {_key(declaration): declaration for declaration in (*report.imports, *report.exports)}
+    functions = list(_functions(module, declarations, _interface(module)))
+    tables = tuple(_exported_tables(module))
+    surrogates = "externref" if report.changed else None
     imports = tuple(function for function in functions if function.kind == "import")
     named = {(function.module, function.name) for function in imports}
     others = [
         f"{entry.module}.{entry.name}"
         for entry in module.func_imports
-        if (entry.module, entry.name) not in named and entry.module != hidden
+        if (entry.module, entry.name) not in named and entry.module != surrogates
     ]
-    holds = bool(functions or tables)
     return Description(
-        state="unprocessed" if report.changed else "processed" if holds else "plain",
+        state="unprocessed" if report.changed else "processed" if functions or tables else "plain",
         imports=imports,
         exports=tuple(function for function in functions if function.kind == "export"),
         surrogates=report.surrogates,
         functions=report.functions,
-        tables=tuple(tables),
+        tables=tables,
         other_imports=tuple(dict.fromkeys(others)),
     )
 
@@ -98,14 +93,14 @@ def _key(function: Declaration | InterfaceFunction) -> _Key:
 
 
 def _functions(
-    module: Module, marks: dict[_Key, Declaration], interface: dict[_Key, InterfaceFunction]
+    module: Module, declarations: dict[_Key, Declaration], interface: dict[_Key, InterfaceFunction]
 ) -> Iterator[FunctionDescription]:
-    """Yield each function with a reference, imports first; ``marks`` says what will be one in an unprocessed module."""
+    """Yield each function with a reference, imports first; ``declarations`` say what will be one."""
     entries: list[tuple[Import | Export, int]] = list(_distinct_imports(module))
     entries.extend((export, export.index) for export in module.exports if export.kind == FUNC)
     for entry, index in entries:
         key = (entry.module if isinstance(entry, Import) else None, entry.name)
-        func_type = _with_references(module.func_type(index), marks.get(key))
+        func_type = _with_references(module.func_type(index), declarations.get(key))
         if EXTERNREF not in (*func_type.params, *func_type.results):
             continue
         known = interface.get(key)
