@@ -16,7 +16,8 @@ from elftools.dwarf.locationlists import LocationEntry
 from elftools.dwarf.ranges import BaseAddressEntry as RangeBase
 from elftools.dwarf.ranges import RangeEntry
 
-from externref_build.processor.debuginfo import CodeMap, is_debug_section, patch
+from externref_build.processor.custom import is_debug_section
+from externref_build.processor.debuginfo import CodeMap, patch
 from externref_build.wasm.instructions import iterate_instructions
 
 _CODE_SECTION = 10

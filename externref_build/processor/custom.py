@@ -17,6 +17,21 @@ _FEATURE = "reference-types"
 _TOOL = "externref-build"
 
 
+UNPATCHABLE = {
+    ".debug_frame": "call frame information, which does not exist for WebAssembly",
+    ".debug_cu_index": "an index of split debug info",
+    ".debug_tu_index": "an index of split debug info",
+    ".gdb_index": "an index of addresses for gdb",
+    "external_debug_info": "the debug info lies in another file, and would no longer fit",
+}
+"""Sections with code offsets that cannot be kept right, and why."""
+
+
+def is_debug_section(name: str) -> bool:
+    """Say whether a custom section is debug info, which `patch` has to see."""
+    return name.startswith((".debug_", ".zdebug_")) or name in UNPATCHABLE
+
+
 def add_target_feature(section: bytes | memoryview) -> bytes:
     """Add ``+reference-types`` to the features that a module uses (tool conventions, "Target Features Section")."""
     reader = Reader(section)

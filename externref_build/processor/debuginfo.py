@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from externref_build.errors import DebugInfoError
+from externref_build.processor.custom import UNPATCHABLE
 from externref_build.processor.dwarf.abbrev import Abbreviations
 from externref_build.processor.dwarf.addresses import AddressPool, patch_aranges
 from externref_build.processor.dwarf.codemap import CodeMap, Move
@@ -14,21 +15,7 @@ from externref_build.processor.dwarf.lines import patch_lines
 from externref_build.processor.dwarf.macros import patch_macros
 from externref_build.processor.dwarf.section import Section
 
-__all__ = ["CodeMap", "is_debug_section", "patch"]
-
-_NOT_PATCHED = {
-    ".debug_frame": "call frame information, which does not exist for WebAssembly",
-    ".debug_cu_index": "an index of split debug info",
-    ".debug_tu_index": "an index of split debug info",
-    ".gdb_index": "an index of addresses for gdb",
-    "external_debug_info": "the debug info lies in another file, and would no longer fit",
-}
-"""Sections with code offsets that cannot be kept right, and why."""
-
-
-def is_debug_section(name: str) -> bool:
-    """Say whether a custom section is debug info, which `patch` has to see."""
-    return name.startswith((".debug_", ".zdebug_")) or name in _NOT_PATCHED
+__all__ = ["CodeMap", "patch"]
 
 
 def patch(sections: Mapping[str, bytes | memoryview], code_map: CodeMap) -> dict[str, bytearray]:
@@ -75,8 +62,8 @@ _PATCHED = frozenset(
 
 def _refuse(name: str) -> None:
     """Raise DebugInfoError for a section with code offsets that cannot be kept right."""
-    if name in _NOT_PATCHED:
-        raise DebugInfoError(_NOT_PATCHED[name], name)
+    if name in UNPATCHABLE:
+        raise DebugInfoError(UNPATCHABLE[name], name)
     if name.startswith(".zdebug_"):
         raise DebugInfoError("compressed debug info", name)
     if name.startswith(".debug_") and name.endswith(".dwo"):

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from externref_build.errors import DebugInfoError, MalformedModuleError
 from externref_build.processor import custom
 from externref_build.processor.code import CodeEditor
-from externref_build.processor.debuginfo import CodeMap, is_debug_section, patch
+from externref_build.processor.dwarf.codemap import CodeMap
 from externref_build.wasm import sections as section_ids
 from externref_build.wasm.edits import Edit, Revision
 from externref_build.wasm.leb128 import decode_unsigned
@@ -96,10 +96,14 @@ def move_debug_info(revision: Revision) -> None:
             raise DebugInfoError(
                 "a source map lies in another file and would no longer fit", section.name, remedy=_STRIP
             )
-        if section.name and is_debug_section(section.name):
+        if section.name and custom.is_debug_section(section.name):
+            if section.name in sections:
+                raise DebugInfoError("the module has two sections of this name", section.name)
             sections[section.name] = module.data[section.content : section.end]
             starts[section.name] = section.start
     if sections:
+        from externref_build.processor.debuginfo import patch
+
         for name, content in patch(sections, code_map_of(revision)).items():
             revision.custom[starts[name]] = bytes(content)
 

@@ -28,7 +28,6 @@ from externref_build.metadata import (
 )
 from externref_build.processor import border, custom
 from externref_build.processor.code import CodeEditor
-from externref_build.processor.debuginfo import is_debug_section
 from externref_build.processor.inference import Lowering, infer_lowering
 from externref_build.processor.labels import FuncLabels
 from externref_build.processor.layout import Layout
@@ -209,7 +208,7 @@ def _strip(revision: Revision, debug_info: DebugInfo) -> None:
         return
     for section in revision.module.sections:
         name = section.name or ""
-        if is_debug_section(name) or name == custom.SOURCE_MAP or (name == "name" and debug_info == "strip"):
+        if custom.is_debug_section(name) or name == custom.SOURCE_MAP or (name == "name" and debug_info == "strip"):
             revision.custom[section.start] = None
 
 
