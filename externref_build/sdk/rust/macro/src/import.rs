@@ -1,8 +1,8 @@
 //! `extern "C"` blocks: each function becomes a Rust function that converts its references and calls the import.
 //!
 //! That function only turns references into slots, and is inlined, so that references to resources do not force them
-//! into memory. A second one inside it does the rest, out of everybody's reach, so that all calls of the import pass by
-//! the metadata that stands there too (see `record`).
+//! into memory. A second one inside it does the rest, out of everybody's reach: all calls of the import hold on to the
+//! metadata that stands there too (see `record`).
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned, ToTokens};

@@ -1,7 +1,9 @@
 //! The metadata of one function: statics in the custom sections `__externrefs` and `__externrefs_interface`.
 //!
-//! They must stand inside the function that everything passes through, which has to be neither generic nor inlined
-//! before linking: an object file of a dependency, and the records in it, is only linked if one of its symbols is used.
+//! Of a dependency, a linker takes only object files that define a symbol in use, and a record defines none. So the
+//! statics stand inside a function that isn't generic, which everything passes through. For an export, whose symbol the
+//! linker looks for, that is enough. The function that calls an import may be inlined, or moved into another object by
+//! thin-local LTO, the default in release; each copy of it holds on to an anchor that stands beside the records.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
