@@ -20,7 +20,7 @@ import wasmtime
 from externref_build.metadata import RECORDS_SECTION, Record, encode_record
 from externref_build.processor.report import Report
 from externref_build.processor.rewrite import Options, rewrite
-from externref_build.wasm.module import Module, decode_module
+from externref_build.wasm.module import decode_module
 
 SURROGATES = """
     (import "externref" "insert" (func $insert (param i32) (result i32)))
@@ -119,7 +119,8 @@ class Processed:
     def slots(self) -> list[Any]:
         """List the content of the exported table."""
         table = self.export(self.table or "")
-        return [table.get(self.store, slot) for slot in range(table.size(self.store))]
+        contents = (table.get(self.store, slot) for slot in range(table.size(self.store)))
+        return [content.value if isinstance(content, wasmtime.Val) else content for content in contents]
 
     def held(self) -> list[Any]:
         return [content for content in self.slots() if content is not None]
@@ -229,11 +230,10 @@ def _single(results: list[Any]) -> Any:
     return (results or [None])[0] if len(results) < 2 else results
 
 
-def local_functions(module: Module) -> range:
-    """Give the indices of the functions that aren't imported."""
-    return range(len(module.func_imports), module.func_count)
-
-
-def process_demoted(data: bytes, demoted: Iterable[int], hook: tuple[str, str] | None = None) -> tuple[bytes, Report]:
-    """Process a module, and let some functions take adapters whatever they do."""
-    return rewrite(data, Options(drop_hook=hook, demoted=frozenset(demoted)))
+def process_demoted(
+    data: bytes, demoted: Iterable[int] | None = None, hook: tuple[str, str] | None = None
+) -> tuple[bytes, Report]:
+    """Process a module, and let some functions, or all, take adapters whatever they do."""
+    module = decode_module(data)
+    everything = range(len(module.func_imports), module.func_count)
+    return rewrite(data, Options(drop_hook=hook, demoted=frozenset(everything if demoted is None else demoted)))
