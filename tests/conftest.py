@@ -19,10 +19,16 @@ from typing import Protocol
 
 import pytest
 import rust_toolchain
+from hypothesis import HealthCheck, settings
 
 from externref_build.guests.sdk import sdk_patch_arguments, sdk_path
 
 ROOT = Path(__file__).resolve().parent.parent
+
+_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
+settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=_SLOW)
+settings.register_profile("thorough", deadline=None, max_examples=5000, suppress_health_check=_SLOW)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 class CompileGuest(Protocol):

@@ -1,0 +1,117 @@
+"""Random guests do the same with real references as they do with integers, whichever functions need adapters."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import wasmtime
+from guest_model import Guest
+from hypothesis import given, note
+from hypothesis import strategies as st
+from surrogate_guests import generate
+from surrogate_hosts import DROP_HOOK, Host, Plan, SurrogateHost, make_engine
+
+from externref_build.processor.report import Report
+from externref_build.processor.rewrite import Options, rewrite
+
+ENGINE = make_engine()
+
+
+class DrawnChoices:
+    """Decisions by Hypothesis, which shrinks them towards 0."""
+
+    def __init__(self, data: st.DataObject) -> None:
+        self._draw = data.draw
+
+    def below(self, count: int) -> int:
+        return self._draw(st.integers(0, count - 1)) if count > 1 else 0
+
+
+class SeededChoices:
+    """Decisions by a random number generator."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def below(self, count: int) -> int:
+        return self._random.randrange(count)
+
+
+def lower(guest: Guest, plan: Plan, module: bytes, demoted: frozenset[int] = frozenset()) -> tuple[bytes, Report]:
+    """Process a guest, and see that the result is valid and imports no surrogates any more."""
+    output, report = rewrite(module, Options(drop_hook=DROP_HOOK if plan.has_hook else None, demoted=demoted))
+    wasmtime.Module.validate(ENGINE, output)
+    again, _ = rewrite(output, Options())
+    assert again == output
+    return output, report
+
+
+def adapters(report: Report) -> list[str]:
+    """List the functions that need adapters, with the reasons."""
+    return [f"{func.name}: {func.reason} at {func.offset:#x}" for func in report.functions if func.lowering != "direct"]
+
+
+@given(st.data())
+def test_what_compilers_emit_is_direct_and_does_the_same(data: st.DataObject) -> None:
+    choices = DrawnChoices(data)
+    guest = generate(choices, is_plain=True)
+    plan = Plan.draw(choices, guest)
+    note(guest.text)
+    module = bytes(wasmtime.wat2wasm(guest.text))
+    output, report = lower(guest, plan, module)
+    assert adapters(report) == []
+    assert Host(ENGINE, guest, plan, output).run() == SurrogateHost(ENGINE, guest, plan, module).run()
+
+
+@given(st.data())
+def test_adapters_alone_and_mixed_do_the_same(data: st.DataObject) -> None:
+    choices = DrawnChoices(data)
+    guest = generate(choices, is_plain=choices.below(4) == 1)
+    plan = Plan.draw(choices, guest)
+    note(guest.text)
+    module = bytes(wasmtime.wat2wasm(guest.text))
+    expected = SurrogateHost(ENGINE, guest, plan, module).run()
+    some = frozenset(func for func in guest.funcs if choices.below(2))
+    for demoted in (frozenset(guest.funcs), some, frozenset[int]()):
+        output, _ = lower(guest, plan, module, demoted)
+        assert Host(ENGINE, guest, plan, output).run() == expected, f"with adapters for {sorted(demoted)}"
+
+
+def test_random_guests_do_what_there_is_to_test() -> None:
+    """Without this, a generator whose guests all trap at once would pass everything."""
+    events: Counter[str] = Counter()
+    lowerings: Counter[str] = Counter()
+    words: Counter[str] = Counter()
+    for seed in range(60):
+        choices = SeededChoices(seed)
+        guest = generate(choices, is_plain=seed % 2 == 0)
+        plan = Plan.draw(choices, guest)
+        module = bytes(wasmtime.wat2wasm(guest.text))
+        trace = SurrogateHost(ENGINE, guest, plan, module).run()
+        events.update(str(event[0]) for event in trace)
+        _, report = lower(guest, plan, module)
+        lowerings.update(func.lowering for func in report.functions)
+        words.update(set(guest.text.split()))
+    assert events["returned"] > events["trap"] / 2 > 0
+    assert events["make"] > 500
+    assert events["dropped"] > 100
+    assert lowerings["direct"] > 200
+    assert lowerings["adapter"] > 50
+    common = {
+        "block",
+        "loop",
+        "if",
+        "else",
+        "br_if",
+        "br_table",
+        "br",
+        "return",
+        "return_call",
+        "select",
+        "call",
+        "unreachable",
+    }
+    rare = {"try_table", "throw", "call_indirect", "call_ref", "return_call_indirect", "global.get", "i32.load"}
+    assert all(words[word] > 10 for word in common), words
+    assert all(words[word] > 0 for word in rare), words
