@@ -21,10 +21,10 @@ __all__ = ["CodeMap", "patch"]
 def patch(sections: Mapping[str, bytes | memoryview], code_map: CodeMap) -> dict[str, bytearray]:
     """Return the new content of those debug sections that change.
 
-    `sections` are all custom sections of the old module for which `is_debug_section` holds, by name; other names are
-    ignored. Sections may change their length where bodies changed theirs; all references between them are followed.
-    Raise DebugInfoError (an UnsupportedFeatureError) for what is damaged or cannot be kept right. Time and memory are
-    linear in the size of the sections.
+    `sections` are all custom sections of the old module for which `custom.is_debug_section` holds, by name; other
+    names are ignored. Sections may change their length where bodies changed theirs; all references between them are
+    followed. Raise DebugInfoError (an UnsupportedFeatureError) for what is damaged or cannot be kept right. Time and
+    memory are linear in the size of the sections.
     """
     if not code_map.moves:
         return {}
