@@ -66,6 +66,16 @@ DIRECT = {
       (func (export "run") (param i32)
         (call $eat (local.get 0))
         (call $eat (call $wait (i32.const 1))))""",
+    "the local of a reference that is used up joins a number": """
+      (func $f (export "run") (param i32) (local $x i32)
+        (local.set $x (local.get 0))
+        (call $drop (call $insert (local.get $x)))
+        (block
+          (br_if 0 (i32.eqz (memory.size)))
+          (local.set $x (i32.const 7)))
+        (drop (i32.add (local.get $x) (i32.const 1)))
+        (call $eat (call $get (i32.const 0))))
+      (memory 1)""",
     "a reference is also stored for a debugger": """
       (memory 1)
       (func (export "run") (param i32)

@@ -189,23 +189,30 @@ class _Inference:
             self.results[func] = None
             self._schedule(sorted(self.users.get(func, ())))
         refs = declared or NO_REFS
-        interpreter = Interpreter(
-            self.module.data,
-            self._events_of(func),
-            self.module.func_type(func),
-            self.inner.get(func, 0) if is_open else refs.params,
-            None if is_open else refs.results,
-            callee=lambda callee, offset: self._callee(func, callee, offset),
-            describe=self.describe,
-            tag_types=self.tag_types,
-            may_spill=self.may_spill,
-        )
-        try:
-            flow = self.flows[func] = interpreter.run()
-            if is_open and flow.results is not None:
-                self._widen_results(func, flow.results)
-        except Escape as escape:
-            self.escapes[func] = escape
+        escapes = []
+        for is_consuming in (False, True):
+            interpreter = Interpreter(
+                self.module.data,
+                self._events_of(func),
+                self.module.func_type(func),
+                self.inner.get(func, 0) if is_open else refs.params,
+                None if is_open else refs.results,
+                callee=lambda callee, offset: self._callee(func, callee, offset),
+                describe=self.describe,
+                tag_types=self.tag_types,
+                may_spill=self.may_spill,
+                is_consuming=is_consuming,
+            )
+            try:
+                flow = self.flows[func] = interpreter.run()
+            except Escape as escape:
+                escapes.append(escape)
+            else:
+                if is_open and flow.results is not None:
+                    self._widen_results(func, flow.results)
+                break
+        else:
+            self.escapes[func] = escapes[0]
         for callee, (_, passed) in interpreter.arguments.items():  # what it passes may be what lets it escape
             self._widen_params(callee, passed)
 

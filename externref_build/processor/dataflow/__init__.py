@@ -9,7 +9,10 @@ over two kinds of values: raw surrogates, which are to become references, and ev
 3. Loops start with what enters them, and the whole body is read again until no branch back adds anything. Both
    sets only ever move in one direction, and WebAssembly's control flow is reducible, so that takes few passes.
 4. Code that can't be reached is passed over and deleted: it may not type-check once locals have other types.
-5. The first use of a reference as a number, or of a number as a reference, is an `Escape`: the function needs an
+5. A raw surrogate is used up by the call that gets it. Compilers know that the local which held it is dead from there
+   on, and may let it join one with a number and copy the result about. Where that stands in the way, the body is read
+   once more, and such a local holds a number from the call on.
+6. The first use of a reference as a number, or of a number as a reference, is an `Escape`: the function needs an
    adapter.
 
 What the last pass did is returned as a list of edits, in which only indices of functions, types and new locals are

@@ -50,6 +50,7 @@ class Interpreter:
         describe: Callable[[int], str],
         tag_types: tuple[FuncType, ...],
         may_spill: bool,
+        is_consuming: bool,
     ) -> None:
         self._data = data
         self._events = events
@@ -60,6 +61,7 @@ class Interpreter:
         self._describe = describe
         self._tag_types = tag_types
         self._may_spill = may_spill
+        self._is_consuming = is_consuming
         self._local_count = len(func_type.params) + events.body.local_count
         self._locals = Locals()
         self._loops: dict[int, Join] = {}
@@ -162,17 +164,18 @@ class Interpreter:
         if is_ref is None:
             raise Escape(start, f"local {local} holds a reference on one path and a number on another")
         self._use_local(local, is_ref, start, end)
-        self._stacks.push_val(is_ref)
+        self._stacks.push_val(is_ref, local)
 
     def _visit_local_set(self, event: Event) -> None:
         mnemonic, local, start, end = event
         assert isinstance(local, int)
         self._check_local(local, start)
         is_ref = self._stacks.pop_val(start)
+        self._stacks.forget_origin(local)
         self._set_local(local, is_ref)
         self._use_local(local, is_ref, start, end)
         if mnemonic == "local.tee":
-            self._stacks.push_val(is_ref)
+            self._stacks.push_val(is_ref, local)
 
     # Calls
 
@@ -180,6 +183,9 @@ class Interpreter:
         mnemonic, func, start, end = event
         assert isinstance(func, int)
         callee = self._callee(func, start)
+        if self._is_consuming:
+            for local in self._stacks.origins_of(callee.param_count):
+                self._set_local(local, False)
         refs = self._stacks.pop_vals(callee.param_count, start)
         numbers = ~refs & (1 << callee.param_count) - 1
         if callee.is_inferred:

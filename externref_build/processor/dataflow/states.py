@@ -116,18 +116,23 @@ class Stacks:
     height: int = 0
     refs: list[int] = field(default_factory=list)
     """The heights at which references lie, ascending."""
+    origins: list[int | None] = field(default_factory=list)
+    """For each of them: the local that holds the same reference, if it was read from one or stored to one."""
     ctrls: list[Frame] = field(default_factory=list)
 
-    def push_val(self, is_ref: bool = False) -> None:
-        """Push one operand."""
+    def push_val(self, is_ref: bool = False, origin: int | None = None) -> None:
+        """Push one operand; ``origin`` is the local that holds it, too."""
         if is_ref:
             self.refs.append(self.height)
+            self.origins.append(origin)
         self.height += 1
 
     def push_vals(self, count: int, refs: int) -> None:
         """Push operands, of which the mask ``refs`` are references."""
         if refs:
-            self.refs.extend(self.height + position for position in range(count) if refs >> position & 1)
+            heights = [self.height + position for position in range(count) if refs >> position & 1]
+            self.refs += heights
+            self.origins += [None] * len(heights)
         self.height += count
 
     def pop_val(self, offset: int) -> bool:
@@ -152,6 +157,21 @@ class Stacks:
                 break
             mask |= 1 << (height - base)
         return mask
+
+    def forget_origin(self, local: int) -> None:
+        """Note that a local no longer holds what was read from it."""
+        if local in self.origins:
+            self.origins = [None if origin == local else origin for origin in self.origins]
+
+    def origins_of(self, count: int) -> set[int]:
+        """Collect the locals that hold the references among the topmost operands."""
+        found = set()
+        for height, origin in zip(reversed(self.refs), reversed(self.origins), strict=True):
+            if height < self.height - count:
+                break
+            if origin is not None:
+                found.add(origin)
+        return found
 
     def check_height(self, height: int, offset: int) -> None:
         """Raise `MalformedModuleError` where an instruction reaches below the operands of its block."""
@@ -186,3 +206,4 @@ class Stacks:
     def _forget_above(self) -> None:
         while self.refs and self.refs[-1] >= self.height:
             self.refs.pop()
+            self.origins.pop()
