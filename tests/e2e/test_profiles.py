@@ -58,13 +58,8 @@ def compile_cell(compile_guest: CompileGuest) -> CompileCell:
     """Function that compiles a guest of tests/guests in a profile for a target."""
 
     def compile_(guest: str, profile: str, target: str) -> bytes:
-        files = {
-            path.relative_to(GUESTS).as_posix(): path.read_text(encoding="utf-8")
-            for folder in ("common", guest)
-            for path in _sources(GUESTS / folder)
-        }
         where = ("--manifest-path", f"{guest}/Cargo.toml")
-        return compile_guest(files, target=target, profile=profile, arguments=where).read_bytes()
+        return compile_guest(guest_files(guest), target=target, profile=profile, arguments=where).read_bytes()
 
     return compile_
 
@@ -81,8 +76,8 @@ def test_the_processed_guest_does_what_the_unprocessed_one_does(
 ) -> None:
     original = compile_cell(guest, profile, target)
     processor = Processor(drop_hook=DROP_HOOK)
-    before = _play(guest, original, processed=False)
-    after = _play(guest, processor.process(original), processed=True)
+    before = play(guest, original, processed=False)
+    after = play(guest, processor.process(original), processed=True)
     assert after == before
     assert first_events.setdefault(SCENARIOS[guest][1].__name__, before) == before
     if profile != "dev":
@@ -102,7 +97,7 @@ def test_functions_with_adapters_do_what_direct_ones_do(
     chosen = Random(request.node.name).sample(functions, ceil(share * len(functions)))
     mixed, report = rewrite(original, Options(drop_hook=DROP_HOOK, demoted=frozenset(chosen)))
     assert {function.index for function in report.functions if function.lowering == "adapter"} >= set(chosen)
-    assert _play("broad", mixed, processed=True) == _play("broad", original, processed=False)
+    assert play("broad", mixed, processed=True) == play("broad", original, processed=False)
 
 
 @pytest.mark.parametrize("profile", ["dev", "size"])
@@ -120,11 +115,21 @@ def test_the_declared_functions_have_references_and_nothing_is_left_of_the_surro
 def test_without_drop_hook_and_with_another_table_name_the_rest_is_the_same(compile_cell: CompileCell) -> None:
     original = compile_cell("peer03", "release", TARGETS[0])
     module = process(original, table="kept by the guest")
-    before = [line for line in _play("peer03", original, processed=False) if not line.startswith("  dropped")]
-    assert _play("peer03", module, processed=True, table="kept by the guest") == before
+    before = [line for line in play("peer03", original, processed=False) if not line.startswith("  dropped")]
+    assert play("peer03", module, processed=True, table="kept by the guest") == before
 
 
-def _play(guest: str, module: bytes, *, processed: bool, table: str = "externrefs") -> list[str]:
+def guest_files(guest: str) -> dict[str, str]:
+    """Read the package of a guest, as paths below tests/guests and texts."""
+    return {
+        path.relative_to(GUESTS).as_posix(): path.read_text(encoding="utf-8")
+        for folder in ("common", guest)
+        for path in _sources(GUESTS / folder)
+    }
+
+
+def play(guest: str, module: bytes, *, processed: bool, table: str = "externrefs") -> list[str]:
+    """Make all calls of a guest's scenario; return what came of each, and what is left at the end."""
     api, calls = SCENARIOS[guest]
     host = Host(module, api, processed=processed, table=table)
     calls(host)
