@@ -155,6 +155,15 @@ def test_options_reach_the_processor(tmp_path: Path, keys: dict[str, str], expor
     assert {entry.name for entry in module.exports} - {"__data_end", "__heap_base"} == exports
 
 
+def test_the_interface_can_go(tmp_path: Path) -> None:
+    line = '{"v":1,"kind":"export","name":"same","params":[["x",{"ref":"T"}]],"results":[{"own":"T"}]}\n'
+    section = f'#[used]\n#[link_section = "__externrefs_interface"]\nstatic LINE: [u8; {len(line)}] = *br#"{line}"#;\n'
+    kept = quietly(project(tmp_path / "a", SAME + section)).read_bytes()
+    left_out = quietly(project(tmp_path / "b", SAME + section, interface="false")).read_bytes()
+    assert b"externref.interface" in kept
+    assert b"externref.interface" not in left_out
+
+
 def test_debug_info_can_go(tmp_path: Path) -> None:
     with_debug_info = quietly(project(tmp_path / "a", profile='"dev"')).read_bytes()
     without = quietly(project(tmp_path / "b", profile='"dev"', debug_info='"strip"')).read_bytes()

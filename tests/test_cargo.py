@@ -24,6 +24,7 @@ from externref_build.errors import (
 from externref_build.guests.cargo import build_guest, cargo_passthrough
 from externref_build.guests.cargo_config import CargoConfig, read_cargo_config
 from externref_build.guests.manifest import default_name, guest_sources
+from externref_build.guests.remap import dependency_flags
 from externref_build.guests.run import run
 from externref_build.guests.sdk import provide_sdk, sdk_version
 from externref_build.guests.toolchain import Toolchain, choose_target, find_toolchain, installation_command
@@ -452,6 +453,29 @@ def test_no_path_of_the_builder_is_left(tmp_path: Path) -> None:
     assert modules[0] == modules[1]
 
 
+def test_the_standard_library_has_two_names(tmp_path: Path) -> None:
+    """With the component rust-src, rustc may name its files where they lie, through the link or not."""
+    library = tmp_path / "sysroot" / "lib" / "rustlib" / "src" / "rust"
+    (tmp_path / "sources").mkdir()
+    library.parent.mkdir(parents=True)
+    library.symlink_to(tmp_path / "sources", target_is_directory=True)
+    toolchain = Toolchain(("cargo",), ("rustc",), "cargo 1", "rustc 1", "abc", tmp_path / "sysroot", False)
+    flags = dependency_flags(toolchain, [], tmp_path, {"CARGO_HOME": str(tmp_path / "home")})
+    for name in (library, tmp_path / "sources"):
+        assert f"--remap-path-prefix={name}=/rustc/abc" in flags
+
+
+def test_debug_info_names_no_folder_of_the_builder(tmp_path: Path) -> None:
+    manifest = PLUGIN + "[profile.release]\ndebug = 1\n"
+    link = tmp_path / "link"
+    (tmp_path / "real").mkdir()
+    link.symlink_to(tmp_path / "real", target_is_directory=True)
+    content = build(plugin(link, manifest=manifest)).read_bytes()
+    assert b".debug_info" in content
+    assert b"src/lib.rs" in content
+    assert str(tmp_path).encode() not in content
+
+
 # The guest crate
 
 
@@ -533,9 +557,12 @@ def test_a_damaged_copy_is_replaced(tmp_path: Path) -> None:
 
 
 def test_builds_at_once_make_one_copy(tmp_path: Path) -> None:
+    def provide(_: int) -> tuple[Path, int]:
+        copy = provide_sdk(tmp_path)
+        return copy, copy.stat().st_ino
+
     with ThreadPoolExecutor(8) as pool:
-        copies = set(pool.map(lambda _: provide_sdk(tmp_path), range(40)))
-    (copy,) = copies
+        ((copy, _),) = set(pool.map(provide, range(40)))
     assert sorted(path.name for path in copy.parent.iterdir()) == [".gitignore", copy.name]
 
 

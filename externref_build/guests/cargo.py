@@ -261,7 +261,7 @@ def _artifact(messages: Iterator[dict[str, Any]], choice: _Choice, target: str, 
         for message in messages
         if message["reason"] == "compiler-artifact" and message["package_id"] == choice.package_id
         for name in message["filenames"]
-        if name.endswith(".wasm") and Path(name).stem == choice.name
+        if name.endswith(".wasm")
     ]
     if len(found) == 1:
         return found[0]

@@ -87,8 +87,8 @@ def require_target(
 ) -> frozenset[str]:
     """See that the standard library for a target is installed; return the target's cfg values, as rustc prints them.
 
-    ``rustc --print target-libdir`` names a folder whether or not there is one. With ``std_is_built``, the guest compiles
-    its own standard library. Raises TargetNotInstalledError.
+    ``rustc --print target-libdir`` names a folder whether or not there is one. ``std_is_built`` with the guest need not
+    be there. Raises TargetNotInstalledError.
     """
     query = (*toolchain.rustc, "--print", "target-libdir", "--print", "cfg", "--target", target)
     answer = run(query, cwd=folder, environ=environ)
