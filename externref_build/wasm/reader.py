@@ -75,31 +75,29 @@ class Reader:
             raise MalformedModuleError(f"{what} is not UTF-8", start + error.start) from None
 
     def _unsigned(self, bits: int, what: str) -> int:
-        start, value, shift = self.offset, 0, 0
-        while True:
-            byte = self.byte(what)
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
-            if shift >= bits:
-                raise MalformedModuleError(f"{what} is an integer of more than {(bits + 6) // 7} bytes", start)
+        start = self.offset
+        value, _ = self._leb128(bits, what)
         if value >> bits:
             raise MalformedModuleError(f"{what} is an integer of more than {bits} bits", start)
         return value
 
     def _signed(self, bits: int, what: str) -> int:
-        start, value, shift = self.offset, 0, 0
-        while True:
-            byte = self.byte(what)
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
-            if shift >= bits:
-                raise MalformedModuleError(f"{what} is an integer of more than {(bits + 6) // 7} bytes", start)
-        if byte & 0x40:
-            value -= 1 << shift
+        start = self.offset
+        value, width = self._leb128(bits, what)
+        if value >> (width - 1):
+            value -= 1 << width
         if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
             raise MalformedModuleError(f"{what} is an integer of more than {bits} bits", start)
         return value
+
+    def _leb128(self, bits: int, what: str) -> tuple[int, int]:
+        """Read groups of seven bits; return what they add up to, and how many bits they are."""
+        start, value, width = self.offset, 0, 0
+        while True:
+            byte = self.byte(what)
+            value |= (byte & 0x7F) << width
+            width += 7
+            if byte < 0x80:
+                return value, width
+            if width >= bits:
+                raise MalformedModuleError(f"{what} is an integer of more than {(bits + 6) // 7} bytes", start)
