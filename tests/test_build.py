@@ -20,7 +20,14 @@ from pathlib import Path
 import pytest
 import wasmtime
 
-from externref_build.build import Progress, build_module, module_file_name, package_folder, use_existing_module
+from externref_build.build import (
+    Progress,
+    build_module,
+    build_project,
+    module_file_name,
+    package_folder,
+    use_existing_module,
+)
 from externref_build.build.checks import check_result
 from externref_build.build.output import write_whole
 from externref_build.config import ModuleConfig, load_config
@@ -188,6 +195,14 @@ def test_folders_of_the_builder_in_debug_info_are_told(tmp_path: Path) -> None:
     told = io.StringIO()
     build_module(replace(module, debug_info="strip"), progress=Progress(told))
     assert "Warning" not in told.getvalue()
+
+
+def test_modules_that_would_overwrite_one_another(tmp_path: Path) -> None:
+    project(tmp_path)
+    twice = '[[tool.externref.modules]]\npackage = "plugin"\n' * 2
+    (tmp_path / "pyproject.toml").write_text(twice)
+    with pytest.raises(ConfigError, match=r"2 modules would be written to one file, my_plugin\.wasm, expected one for"):
+        build_project(load_config(tmp_path, environ={}), progress=Progress(quiet=True))
 
 
 # Faults leave what was there
@@ -454,6 +469,7 @@ class Terminal(io.StringIO):
 def test_colour_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
     terminal, file = Terminal(), io.StringIO()
     Progress(terminal).step("Wrote", "it")
     Progress(file).step("Wrote", "it")

@@ -608,7 +608,9 @@ def test_the_sources_of_a_guest(tmp_path: Path) -> None:
     write(
         tmp_path / "project",
         {
-            ".cargo/config.toml": "",
+            ".cargo/config.toml": '[source.vendored]\ndirectory = "vendor"\n',
+            "vendor/memchr/.cargo-checksum.json": "{}",
+            "vendor/memchr/target/x": "",
             "pyproject.toml": "",
             "README.md": "",
             "Cargo.toml": '[workspace]\nmembers = ["crates/*"]\nexclude = ["crates/not"]\n'
@@ -649,6 +651,8 @@ def test_the_sources_of_a_guest(tmp_path: Path) -> None:
         "near/lib.rs",
         "rust-toolchain.toml",
         "shared/Cargo.toml",
+        "vendor/memchr/.cargo-checksum.json",
+        "vendor/memchr/target/x",
     ]
     assert sources.outside == (tmp_path / "far",)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -284,6 +285,10 @@ def test_skipping_needs_no_cargo(front: Front) -> None:
     said = front.refused(environ=skip)
     assert "error: EXTERNREF_SKIP is set, and there is no plugin.wasm to use" in said
     write(front.folder, {"src/plugin/plugin.wasm": "built elsewhere"})
+    files, _ = front.wheel(environ=skip)
+    assert files["plugin/plugin.wasm"] == b"built elsewhere"
+    shutil.rmtree(front.folder / "guest")
+    write(front.folder, {"pyproject.toml": PYPROJECT + 'name = "plugin"\n'})
     files, _ = front.wheel(environ=skip)
     assert files["plugin/plugin.wasm"] == b"built elsewhere"
 

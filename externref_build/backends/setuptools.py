@@ -21,7 +21,7 @@ from setuptools import Command, Distribution, build_meta
 from setuptools.command.build import build
 from setuptools.command.sdist import sdist
 
-from externref_build.build import Progress, build_module, module_file_name, remove_former_outputs, use_existing_module
+from externref_build.build import Progress, build_project, module_file_name, remove_former_outputs
 from externref_build.config import Config, ConfigSettings, ModuleConfig, load_config, read_tool_table
 from externref_build.errors import ConfigError, ExternrefBuildError
 
@@ -80,12 +80,8 @@ class BuildExternref(Command):
                 self._require_package(module)
             if not self.editable_mode:
                 self._remove_former_outputs()
-            for module in self._config.modules:
-                folder = self._source_folder(module) if self.editable_mode else self._build_folder(module)
-                if self._config.skip:
-                    use_existing_module(module, progress=progress, output_folder=folder)
-                else:
-                    build_module(module, progress=progress, output_folder=folder)
+            folder_of = self._source_folder if self.editable_mode else self._build_folder
+            build_project(self._config, progress=progress, folder_of=folder_of)
 
     def get_source_files(self) -> list[str]:
         """Return what a source distribution needs to build the guests, relative to the project."""
@@ -93,7 +89,11 @@ class BuildExternref(Command):
 
         with _errors_for_users():
             root = self._config.project_dir
-            found = [guest_sources(module.manifest_path, root) for module in self._config.modules]
+            found = [
+                guest_sources(module.manifest_path, root)
+                for module in self._config.modules
+                if module.manifest_path.is_file() or not self._config.skip
+            ]
         return sorted({path.relative_to(root).as_posix() for sources in found for path in sources.files})
 
     def get_outputs(self) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from externref_build.build.engine import BuildResult, build_module, module_file_name, use_existing_module
+from externref_build.build.engine import BuildResult, build_module, build_project, module_file_name, use_existing_module
 from externref_build.build.output import remove_former_outputs
 from externref_build.build.packages import package_folder
 from externref_build.build.progress import Progress
@@ -11,6 +11,7 @@ __all__ = [
     "BuildResult",
     "Progress",
     "build_module",
+    "build_project",
     "module_file_name",
     "package_folder",
     "remove_former_outputs",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from externref_build.build.output import write_whole
 from externref_build.build.packages import package_folder
 from externref_build.build.progress import Progress
-from externref_build.config import ModuleConfig
-from externref_build.errors import ExternrefBuildError, OutputError
+from externref_build.config import Config, ModuleConfig
+from externref_build.errors import ConfigError, ExternrefBuildError, OutputError
 from externref_build.guests.manifest import default_name
 
 if TYPE_CHECKING:
@@ -43,6 +43,35 @@ def module_file_name(module: ModuleConfig) -> str:
     Raises ConfigError if the crate's cannot be read.
     """
     return f"{module.name or default_name(module.manifest_path)}.wasm"
+
+
+def build_project(
+    config: Config,
+    *,
+    progress: Progress,
+    folder_of: Callable[[ModuleConfig], Path] = package_folder,
+    environ: Mapping[str, str] | None = None,
+) -> list[BuildResult]:
+    """Build every module of a project, or use those that are there (``EXTERNREF_SKIP``; the result is then empty).
+
+    ``folder_of`` tells the folder that receives a module. Raises ExternrefBuildError.
+    """
+    paths = [folder_of(module) / module_file_name(module) for module in config.modules]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise ConfigError(
+                f"{paths.count(path)} modules would be written to one file, {path.name}, expected one for each",
+                where=f"{config.project_dir / 'pyproject.toml'}, [[tool.externref.modules]]",
+                remedy="give them different keys name, or package",
+            )
+    if config.skip:
+        for module, path in zip(config.modules, paths, strict=True):
+            use_existing_module(module, progress=progress, output_folder=path.parent)
+        return []
+    return [
+        build_module(module, progress=progress, output_folder=path.parent, environ=environ)
+        for module, path in zip(config.modules, paths, strict=True)
+    ]
 
 
 def build_module(

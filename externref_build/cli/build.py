@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from externref_build.build.engine import build_module, use_existing_module
+from externref_build.build.engine import build_project
 from externref_build.build.progress import Progress
 from externref_build.cli.arguments import Arguments
 from externref_build.cli.reports import show_lowerings, show_steps
@@ -18,12 +18,7 @@ def run(given: Arguments) -> int:
         for key, _ in given.config_settings
     }
     config = load_config(Path(given.project), config_settings=settings)
-    progress = Progress(quiet=given.quiet)
-    for module in config.modules:
-        if config.skip:
-            use_existing_module(module, progress=progress)
-            continue
-        result = build_module(module, progress=progress)
+    for result in build_project(config, progress=Progress(quiet=given.quiet)):
         if given.verbose:
             show_steps(result.report)
             show_lowerings(result.report)

@@ -30,17 +30,17 @@ class GuestSources:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """Read a Cargo.toml. Raises ConfigError if it is not there, or not TOML."""
+    """Read a Cargo.toml, or cargo's configuration. Raises ConfigError if it is not there, or not TOML."""
     try:
         return parse_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(
-            f"the guest's Cargo.toml cannot be read: {error.strerror}",
+            f"the guest's {path.name} cannot be read: {error.strerror}",
             where=str(path),
             remedy="set manifest-path in [tool.externref] to the guest's Cargo.toml, relative to pyproject.toml",
         ) from error
     except ValueError as error:
-        raise ConfigError(f"the guest's Cargo.toml is not valid TOML: {error}", where=str(path)) from error
+        raise ConfigError(f"the guest's {path.name} is not valid TOML: {error}", where=str(path)) from error
 
 
 def default_name(manifest_path: Path) -> str:
@@ -120,9 +120,25 @@ def _path_dependencies(manifest_path: Path) -> Iterator[Path]:
 def _workspace_files(workspace: Path, project_dir: Path) -> Iterator[Path]:
     yield from (path for name in _WORKSPACE_FILES if (path := workspace / name).is_file())
     for folder in (workspace, *workspace.parents):
-        yield from (path for name in (*_CARGO_CONFIG_FILES, *_WORKSPACE_FILES[2:]) if (path := folder / name).is_file())
+        yield from (path for name in _WORKSPACE_FILES[2:] if (path := folder / name).is_file())
+        for config in (path for name in _CARGO_CONFIG_FILES if (path := folder / name).is_file()):
+            yield config
+            for vendored in _vendored_sources(config):
+                yield from _all_files(vendored)
         if folder == project_dir:
             return
+
+
+def _vendored_sources(config: Path) -> Iterator[Path]:
+    """Yield the folders that stand in for registries, as ``cargo vendor`` makes them."""
+    for source in read_manifest(config).get("source", {}).values():
+        if isinstance(source, Mapping) and isinstance(source.get("directory"), str):
+            yield Path(os.path.normpath(config.parent.parent / source["directory"]))
+
+
+def _all_files(folder: Path) -> Iterator[Path]:
+    """Yield the files of a vendored source: cargo checks every one of them."""
+    return (path for path in folder.rglob("*") if path.is_file())
 
 
 def _package_files(package: Path, project_dir: Path) -> Iterator[Path]:
