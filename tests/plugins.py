@@ -160,29 +160,38 @@ class Unprocessed:
         }
         for path, function in self.functions.items():
             name = path.partition(".")[0], path.partition(".")[2]
-            functions[path] = self._import(function, self.declared.get(name, ()))
+            functions[path] = self._import(function, self.declared.get(name))
         self.store = wasmtime.Store(ENGINE)
         self.instance = instantiate(self.store, module, functions)
 
     def call(self, export: str, *args: Any) -> Any:
-        references = self.declared.get((None, export), ())
         function: Any = self.instance.exports(self.store)[export]
-        results = function(self.store, *self._convert(args, references[: len(args)], self._send))
-        return _single(self._convert(_several(results), references[len(args) :], self._receive))
+        return self._convert(
+            self.declared.get((None, export)), args, self._send, lambda sent: function(self.store, *sent), self._receive
+        )
 
     def held(self) -> list[Any]:
         return [content for content in self.slots if content is not None]
 
-    def _import(self, function: Callable[..., Any], references: Sequence[bool]) -> Callable[..., Any]:
-        def call(*args: int) -> Any:
-            results = function(*self._convert(args, references[: len(args)], self._receive))
-            return _single(self._convert(_several(results), references[len(args) :], self._send))
+    def _import(self, function: Callable[..., Any], references: Sequence[bool] | None) -> Callable[..., Any]:
+        return lambda *args: self._convert(references, args, self._receive, lambda sent: function(*sent), self._send)
 
-        return call
-
-    def _convert(self, values: Sequence[Any], references: Sequence[bool], convert: Callable[[Any], Any]) -> list[Any]:
-        marks = [*references, *[False] * (len(values) - len(references))]
-        return [convert(value) if mark else value for value, mark in zip(values, marks, strict=True)]
+    def _convert(
+        self,
+        references: Sequence[bool] | None,
+        args: Sequence[Any],
+        convert_arg: Callable[[Any], Any],
+        call: Callable[[Sequence[Any]], Any],
+        convert_result: Callable[[Any], Any],
+    ) -> Any:
+        """Call a function with its references converted on the way in and out."""
+        if references is None:
+            return call(args)
+        results = call(_convert(args, references, convert_arg))
+        expected = references[len(args) :]
+        if len(expected) < 2:
+            return (_convert([results], expected, convert_result) or [None])[0]
+        return _convert(results, expected, convert_result)
 
     def _send(self, content: Any) -> int:
         if content is None:
@@ -220,14 +229,9 @@ class Unprocessed:
         return raw
 
 
-def _several(results: Any) -> list[Any]:
-    if results is None:
-        return []
-    return list(results) if isinstance(results, (list, tuple)) else [results]
-
-
-def _single(results: list[Any]) -> Any:
-    return (results or [None])[0] if len(results) < 2 else results
+def _convert(values: Sequence[Any], references: Sequence[bool], convert: Callable[[Any], Any]) -> list[Any]:
+    marked = zip(values, references, strict=False)
+    return [convert(value) if is_reference else value for value, is_reference in marked]
 
 
 def process_demoted(
