@@ -444,12 +444,20 @@ def shared_list(first: int, second: int) -> dict[str, bytes]:
     return {**unit_of[0], "info": unit_of[0]["info"] + unit_of[1]["info"], "ranges": pairs}
 
 
+def overlapping_tables(count: int) -> dict[str, bytes]:
+    """Units whose tables of abbreviations all end in the same long tail."""
+    declaration = b"\x01\x34\x00\x03\x0b\x00\x00"
+    units = [asm.unit(4, asm.u32(len(declaration) * number) + b"\x04") for number in range(count)]
+    return {"abbrev": declaration * count + b"\0", "info": b"".join(units)}
+
+
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
         pytest.param(shared_list(0, 0), "units with different base addresses share one", id="shared list"),
         pytest.param(shared_list(8, 0), "lists overlap", id="overlapping lists"),
         pytest.param(shared_list(0, 8), "lists overlap", id="overlapping lists, the longer first"),
+        pytest.param(overlapping_tables(1000), "abbreviation tables overlap", id="overlapping abbreviations"),
         pytest.param({"line": asm.unit(6, b"\0" * 20)}, "a unit of version 6, known: 2 to 5", id="version"),
         pytest.param({"info": asm.unit(1, b"\0" * 20)}, "a unit of version 1, known: 2 to 5", id="old version"),
         pytest.param({"aranges": asm.unit(3, b"\0" * 20)}, "a unit of version 3, known: 2", id="aranges version"),
@@ -497,8 +505,11 @@ def test_damage_is_reported_or_harmless(path: Path, data: st.DataObject) -> None
 
 
 def test_offsets_outside_of_functions_stay() -> None:
+    move = MOVED.mover()
     for offset in (0, 1, 501, 0xFFFFFFFE, 0xFFFFFFFF, 1 << 64):
         assert MOVED(offset) is None
+        assert move(2) == 12
+        assert move(offset) is None
 
 
 def test_pieces_of_the_map() -> None:
@@ -533,6 +544,7 @@ def test_the_map_agrees_with_its_pairs(steps: list[tuple[int, int]]) -> None:
     code_map = CodeMap.from_pairs(pairs)
     assert [(old, code_map(old)) for old, _ in pairs] == pairs
     mapped = [code_map(old) for old in range(2, pairs[-1][0] + 1)]
+    assert list(map(code_map.mover(), range(2, pairs[-1][0] + 1))) == mapped
     assert mapped == sorted(mapped)  # type: ignore[type-var]
     for old in range(2, pairs[-1][0] + 1):
         start, end, distance = code_map.piece(old)

@@ -17,15 +17,20 @@ class AddressPool:
     as one of code.
     """
 
-    __slots__ = ("_move", "_section")
+    __slots__ = ("_done", "_move", "_section")
 
     def __init__(self, section: Section, move: Move) -> None:
         self._section = section
         self._move = move
+        self._done: dict[int, int] = {}
+        """Old addresses by their offset."""
 
     def code_address(self, base: int, index: int, size: int) -> int:
         """Return the old address at `index` of the table at `base`, and move it in the section."""
         offset = base + index * size
+        done = self._done.get(offset)
+        if done is not None:
+            return done
         try:
             address = unsigned(self._section.data, offset, size)
         except IndexError:
@@ -33,6 +38,7 @@ class AddressPool:
         moved = self._move(address)
         if moved is not None:
             self._section.write(offset, size, moved)
+        self._done[offset] = address
         return address
 
 

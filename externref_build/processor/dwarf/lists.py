@@ -166,21 +166,26 @@ class EntryLists:
                 _, offset = uleb(data, offset)
                 _, offset = uleb(data, offset)
             if self._located and kind not in _WITHOUT_LOCATION:
-                length, offset = uleb(data, offset)
+                length, offset = uleb(data, offset) if data[offset] > 0x7F else (data[offset], offset + 1)
                 offset += length
             self._visits.next(offset)
 
     def _offsets(self, offset: int, base: int) -> int:
         data, move = self.section.data, self._move
-        begin, middle = uleb(data, offset)
-        end, behind = uleb(data, middle)
+        begin, middle = data[offset], offset + 1
+        if begin > 0x7F:
+            begin, middle = uleb(data, offset)
+        end, behind = data[middle], middle + 1
+        if end > 0x7F:
+            end, behind = uleb(data, middle)
         start = move(base + begin)
         if start is not None and begin <= end:
             stop = move(base + end)
             stop = start + end - begin if stop is None else stop
             new_base = _new_base(move, base)
-            self._write(offset, middle, begin, start - new_base)
-            self._write(middle, behind, end, stop - new_base)
+            if start - new_base != begin or stop - new_base != end:
+                self._write(offset, middle, begin, start - new_base)
+                self._write(middle, behind, end, stop - new_base)
         return behind
 
     def _write(self, start: int, end: int, old: int, new: int) -> None:
@@ -223,8 +228,11 @@ class EntryLists:
             with reading(section.name, unit.start):
                 data = section.data[: unit.end]
                 count = unsigned(data, unit.position + 2, 4)
-                table = unit.position + 6
-                for place in range(table, table + count * unit.offset_size, unit.offset_size):
-                    old = unsigned(data, place, unit.offset_size)
-                    section.write(place, unit.offset_size, section.moved(table + old) - section.moved(table))
+                table, size = unit.position + 6, unit.offset_size
+                new_table = section.moved(table)
+                for place in range(table, table + count * size, size):
+                    old = unsigned(data, place, size)
+                    new = section.moved(table + old) - new_table
+                    if new != old:
+                        section.write(place, size, new)
                 section.write_unit_length(unit)

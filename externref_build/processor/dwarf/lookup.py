@@ -1,0 +1,178 @@
+"""Find the source line of an instruction in `.debug_line` (DWARF 5, section 6.2), for reports."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from externref_build.errors import MalformedModuleError
+from externref_build.wasm.reader import Reader
+
+_STRING, _BLOCK, _DATA1, _DATA2, _DATA4, _DATA8, _DATA16 = 0x08, 0x09, 0x0B, 0x05, 0x06, 0x07, 0x1E
+_STRP, _LINE_STRP, _UDATA = 0x0E, 0x1F, 0x0F
+_SIZES = {_DATA1: 1, _DATA2: 2, _DATA4: 4, _DATA8: 8, _DATA16: 16}
+_PATH, _DIRECTORY_INDEX = 1, 2
+
+Sections = Mapping[str, memoryview]
+
+
+def source_lines(sections: Sections, addresses: Iterable[int]) -> dict[int, str]:
+    """Find ``file:line`` for each address that a line program covers.
+
+    ``sections`` are the contents of the debug sections by name; addresses count from the start of the code section's
+    payload. Units that are damaged or of an unknown version are passed over: a report can do without them.
+    """
+    wanted = sorted(set(addresses))
+    found: dict[int, str] = {}
+    lines = sections.get(".debug_line", memoryview(b""))
+    reader = Reader(lines)
+    while not reader.at_end():
+        try:
+            size = int.from_bytes(reader.take(4), "little")
+            unit = Reader(lines, reader.offset, reader.offset + size)
+            reader.skip(size)
+            _read_unit(unit, sections, wanted, found)
+        except MalformedModuleError:
+            continue
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    minimum_length: int
+    line_base: int
+    line_range: int
+    opcode_base: int
+    operand_counts: bytes
+
+
+def _read_unit(unit: Reader, sections: Sections, wanted: list[int], found: dict[int, str]) -> None:
+    version = int.from_bytes(unit.take(2), "little")
+    if not 2 <= version <= 5:
+        return
+    if version == 5:
+        unit.skip(2)
+    header_size = int.from_bytes(unit.take(4), "little")
+    program_start = unit.offset + header_size
+    minimum_length = unit.byte()
+    if version >= 4:
+        unit.byte()
+    unit.byte()
+    line_base = int.from_bytes(unit.take(1), "little", signed=True)
+    line_range, opcode_base = unit.byte(), unit.byte()
+    program = _Program(minimum_length, line_base, line_range or 1, opcode_base, unit.take(max(opcode_base - 1, 0)))
+    files = _read_files_5(unit, sections) if version == 5 else _read_files_4(unit)
+    unit.offset = program_start
+
+    def report(start: int, end: int, file: int, line: int) -> None:
+        position = bisect_left(wanted, start)
+        while position < len(wanted) and wanted[position] < end:
+            if line:
+                found.setdefault(wanted[position], f"{files.get(file, '?')}:{line}")
+            position += 1
+
+    _run(unit, program, report)
+
+
+def _run(unit: Reader, program: _Program, report: Callable[[int, int, int, int], None]) -> None:
+    """Run a line program; ``report`` gets the range of addresses, file and line of each row."""
+    address, file, line = 0, 1, 1
+    row: tuple[int, int, int] | None = None
+
+    def emit() -> None:
+        nonlocal row
+        if row is not None and row[0] < address:
+            report(row[0], address, row[1], row[2])
+        row = (address, file, line)
+
+    while not unit.at_end():
+        opcode = unit.byte()
+        if opcode >= program.opcode_base:
+            adjusted = opcode - program.opcode_base
+            address += adjusted // program.line_range * program.minimum_length
+            line += program.line_base + adjusted % program.line_range
+            emit()
+        elif opcode == 0:
+            end = unit.u32() + unit.offset
+            extended = unit.byte()
+            if extended == 1:
+                emit()
+                address, file, line, row = 0, 1, 1, None
+            elif extended == 2:
+                address = int.from_bytes(unit.take(end - unit.offset), "little")
+            unit.skip(end - unit.offset)
+        elif opcode == 1:
+            emit()
+        elif opcode == 2:
+            address += unit.u64() * program.minimum_length
+        elif opcode == 3:
+            line += unit.s33()
+        elif opcode == 4:
+            file = unit.u32()
+        elif opcode == 8:
+            address += (255 - program.opcode_base) // program.line_range * program.minimum_length
+        elif opcode == 9:
+            address += int.from_bytes(unit.take(2), "little")
+        else:
+            for _ in range(program.operand_counts[opcode - 1]):
+                unit.u64()
+
+
+def _read_files_4(unit: Reader) -> dict[int, str]:
+    directories = [""]
+    while directory := _c_string(unit):
+        directories.append(directory)
+    files: dict[int, str] = {}
+    while name := _c_string(unit):
+        directory_index = unit.u32()
+        unit.u64()
+        unit.u64()
+        files[len(files) + 1] = _join(directories, directory_index, name)
+    return files
+
+
+def _read_files_5(unit: Reader, sections: Sections) -> dict[int, str]:
+    directories = [str(entry.get(_PATH, "")) for entry in _read_entries(unit, sections)]
+    files = {}
+    for index, entry in enumerate(_read_entries(unit, sections)):
+        directory_index = entry.get(_DIRECTORY_INDEX, 0)
+        assert isinstance(directory_index, int)
+        files[index] = _join(directories, directory_index, str(entry.get(_PATH, "?")))
+    return files
+
+
+def _read_entries(unit: Reader, sections: Sections) -> list[dict[int, int | str]]:
+    formats = [(unit.u32(), unit.u32()) for _ in range(unit.byte())]
+    return [
+        {content: _read_form(unit, form, sections) for content, form in formats}
+        for _ in range(unit.count("entries", max(len(formats), 1)))
+    ]
+
+
+def _read_form(unit: Reader, form: int, sections: Sections) -> int | str:
+    if form == _STRING:
+        return _c_string(unit)
+    if form in (_STRP, _LINE_STRP):
+        section = sections.get(".debug_line_str" if form == _LINE_STRP else ".debug_str", memoryview(b""))
+        return _c_string(Reader(section, int.from_bytes(unit.take(4), "little")))
+    if form == _UDATA:
+        return unit.u64()
+    if form == _BLOCK:
+        unit.skip(unit.u32())
+        return 0
+    if form in _SIZES:
+        return int.from_bytes(unit.take(_SIZES[form]), "little")
+    raise MalformedModuleError(f"unknown form {form:#x}", unit.offset)
+
+
+def _c_string(reader: Reader) -> str:
+    start = reader.offset
+    while reader.byte("a string"):
+        pass
+    return bytes(reader.data[start : reader.offset - 1]).decode(errors="replace")
+
+
+def _join(directories: list[str], index: int, name: str) -> str:
+    directory = directories[index] if index < len(directories) else ""
+    return f"{directory}/{name}" if directory and not name.startswith("/") else name
