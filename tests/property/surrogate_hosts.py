@@ -117,16 +117,17 @@ class Host:
         self.instance: wasmtime.Instance | None = None
 
     def run(self) -> list[tuple[object, ...]]:
-        """Instantiate the guest, make the calls of the plan, and return the trace."""
+        """Instantiate the guest, make the calls of the plan, and return the trace; an object runs once."""
         try:
-            self.instance = wasmtime.Instance(
-                self.store, self.compiled, [self._provide(i) for i in self.compiled.imports]
-            )
+            provided = [self._provide(wanted) for wanted in self.compiled.imports]
+            self.instance = wasmtime.Instance(self.store, self.compiled, provided)
+            for name, numbers in self.plan.calls:
+                self.call(name, numbers)
         except (wasmtime.WasmtimeError, wasmtime.Trap, OutOfTableError) as error:
             self.trace.append(("start failed", _describe(error)))
-            return self.trace
-        for name, numbers in self.plan.calls:
-            self.call(name, numbers)
+        finally:
+            self.store.close()
+            self.compiled.close()
         return self.trace
 
     def call(self, name: str, numbers: tuple[int, ...]) -> None:
