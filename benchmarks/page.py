@@ -1,0 +1,129 @@
+"""Write what was measured into the tables of docs/performance.md; the words around them are written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+PEERS = ("externref-cli", "wasm-bindgen", "wasm-tools strip", "python, read and write")
+
+
+def update_page(results: dict[str, Any], page: Path) -> None:
+    """Replace what stands between ``<!-- name -->`` and ``<!-- end of name -->``."""
+    text = page.read_text(encoding="utf-8")
+    parts = {
+        "machine": results["machine"],
+        "in-process": _in_process(results),
+        "processes": _processes(results),
+        "memory": _memory(results),
+        "start": _start(results),
+        "sizes": _sizes(results),
+        "loops": _loops(results),
+    }
+    for name, content in parts.items():
+        text = _replace(text, f"<!-- {name} -->", content, f"<!-- end of {name} -->")
+    page.write_text(text, encoding="utf-8")
+
+
+def _replace(text: str, begin: str, content: str, end: str) -> str:
+    before, found_begin, rest = text.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not (found_begin and found_end):
+        raise ValueError(f"the page has no `{begin}` followed by `{end}`")
+    return f"{before}{begin}\n{content}\n{end}{after}"
+
+
+def _in_process(results: dict[str, Any]) -> str:
+    rows = []
+    for size, found in results["in_process"].items():
+        peer = results["processes"][size]["externref-cli"]["seconds"]
+        rows.append(
+            (
+                _megabytes(found["bytes"]),
+                _milliseconds(found["process"]),
+                _milliseconds(found["read, process, write"]),
+                _milliseconds(found["read, write"]),
+                _times(found["read, process, write"] / found["read, write"]),
+                _milliseconds(peer),
+                _times(peer / found["process"]),
+            )
+        )
+    heading = ("module", "process", "read, process, write", "read, write", "ratio", "externref-cli", "faster")
+    return _table(heading, rows)
+
+
+def _processes(results: dict[str, Any]) -> str:
+    rows = []
+    for size, programs in results["processes"].items():
+        ours = programs["externref-build"]["seconds"]
+        row = [_megabytes(results["in_process"][size]["bytes"]), _milliseconds(ours)]
+        for peer in PEERS:
+            seconds = programs[peer]["seconds"] if peer in programs else None
+            row.append("" if seconds is None else f"{_milliseconds(seconds)} ({_times(seconds / ours)})")
+        rows.append(row)
+    return _table(("module", "externref-build", *PEERS), rows)
+
+
+def _memory(results: dict[str, Any]) -> str:
+    rows = []
+    for size, programs in results["processes"].items():
+        both = results["in_process"][size]["bytes"] + results["sizes"][size]["externref-build"]
+        row = [_megabytes(results["in_process"][size]["bytes"]), _mebibytes(both)]
+        for name in ("externref-build", *PEERS):
+            row.append(_mebibytes(programs[name]["peak_kib"] * 1024) if name in programs else "")
+        rows.append(row)
+    return _table(("module", "input + output", "externref-build", *PEERS), rows)
+
+
+def _start(results: dict[str, Any]) -> str:
+    rows = [(f"`{name}`", _milliseconds(found["seconds"])) for name, found in results["start"].items()]
+    return _table(("command", "time"), rows)
+
+
+def _sizes(results: dict[str, Any]) -> str:
+    names = list(next(iter(results["sizes"].values())))
+    rows = [
+        [_megabytes(sizes["input"]), *(f"{sizes[name]:,}" for name in names)] for sizes in results["sizes"].values()
+    ]
+    return _table(("module", *names), rows)
+
+
+def _loops(results: dict[str, Any]) -> str:
+    loops = results["loops"]
+    calls = [(name, f"{seconds * 1e9:.1f} ns") for name, seconds in loops["get_and_call"].items()]
+    counts = sorted({count for fill in loops["fill"].values() for count in fill})
+    fills = [
+        (name, *(f"{fill[count] / count * 1e9:,.0f} ns" if count in fill else "" for count in counts))
+        for name, fill in loops["fill"].items()
+    ]
+    million = _milliseconds(loops["fill"]["direct"][1_000_000])
+    return "\n\n".join(
+        (
+            _table(("get a reference and call the host with it", "each"), calls),
+            _table(("insert, with so many before it", *(f"{count:,}" for count in counts)), fills),
+            f"A million references are inserted in {million}, and a million times one of them, chosen at random, is "
+            f"replaced in {_milliseconds(loops['replace'])}.",
+        )
+    )
+
+
+def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heading, ["---", *["---:"] * (len(heading) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} KB"
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 2**20:.0f} MiB" if size >= 2**20 else f"{size / 2**10:.0f} KiB"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1e3:,.0f} ms" if seconds >= 0.02 else f"{seconds * 1e3:.1f} ms"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.0f}\u00d7" if ratio >= 10 else f"{ratio:.1f}\u00d7"
