@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
-import tarfile
-import textwrap
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
+from projects import CARGO, GUEST, WITHOUT_CARGO, Front, is_processed, sdist_files, wheel_files, write
 
 from externref_build.build.output import remove_former_outputs
 
@@ -38,23 +34,6 @@ offline = true
 """
 )
 
-CARGO = """
-[package]
-name = "plugin"
-version = "0.1.0"
-edition = "2021"
-[lib]
-crate-type = ["cdylib"]
-"""
-
-GUEST = r"""
-#[used]
-#[link_section = "__externrefs"]
-static RECORD: [u8; 17] = *b"\xff\xff\xff\xff\x04\0\0\0same\x02\0\0\0\x03";
-#[no_mangle]
-pub extern "C" fn same(x: i32) -> i32 { x }
-"""
-
 FILES = {
     "pyproject.toml": PYPROJECT,
     "src/plugin/__init__.py": "",
@@ -63,16 +42,6 @@ FILES = {
     "guest/src/lib.rs": GUEST,
     "guest/build.rs": "fn main() {}",
 }
-
-WITHOUT_CARGO = {"PATH": str(Path(sys.executable).parent), "CARGO": ""}
-
-
-def write(folder: Path, files: Mapping[str, str]) -> Path:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text), encoding="utf-8")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -84,74 +53,9 @@ def builder(make_venv: Callable[[], Path], pip_environment: dict[str, str]) -> P
     return python
 
 
-EMPTY: Mapping[str, str] = MappingProxyType({})
-
-HOOK = """
-import importlib, json, os, sys
-backend, hook, settings = sys.argv[1:]
-os.makedirs("out", exist_ok=True)
-print(getattr(importlib.import_module(backend), hook)("out", json.loads(settings)), file=open("built", "w"))
-"""
-
-
-class Front:
-    """Does what front ends do with a project, in an environment that has its requirements."""
-
-    def __init__(self, python: Path, environ: dict[str, str], folder: Path) -> None:
-        self.python, self.environ, self.folder = python, environ, folder
-        self.backend = "setuptools.build_meta"
-
-    def run(self, *arguments: str, environ: Mapping[str, str] = EMPTY) -> subprocess.CompletedProcess[str]:
-        command, env = [str(self.python), *arguments], {**self.environ, **environ}
-        return subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True)
-
-    def hook(self, name: str, settings: Mapping[str, str], environ: Mapping[str, str] = EMPTY) -> tuple[Path, str]:
-        """Call a hook of the backend; return the archive that it made and what it told."""
-        told = self.run("-c", HOOK, self.backend, name, json.dumps(dict(settings)), environ=environ)
-        assert told.returncode == 0, told.stdout + told.stderr
-        return self.folder / "out" / (self.folder / "built").read_text().strip(), told.stdout + told.stderr
-
-    def wheel(
-        self, settings: Mapping[str, str] = EMPTY, environ: Mapping[str, str] = EMPTY
-    ) -> tuple[dict[str, bytes], str]:
-        """Build the wheel; return its files and what was told."""
-        path, told = self.hook("build_wheel", settings, environ)
-        return wheel_files(path), told
-
-    def sdist(self, environ: Mapping[str, str] = EMPTY) -> dict[str, bytes]:
-        """Build the source distribution and return its files."""
-        return sdist_files(self.hook("build_sdist", {}, environ)[0])
-
-    def refused(
-        self, hook: str = "build_wheel", settings: Mapping[str, str] = EMPTY, environ: Mapping[str, str] = EMPTY
-    ) -> str:
-        """Call a hook, which fails; return what was told."""
-        told = self.run("-c", HOOK, self.backend, hook, json.dumps(dict(settings)), environ=environ)
-        assert told.returncode != 0
-        said = told.stdout + told.stderr
-        assert "Traceback" not in said
-        assert said.count("error: ") >= 1
-        return said
-
-
 @pytest.fixture
 def front(builder: Path, pip_environment: dict[str, str], tmp_path: Path) -> Front:
     return Front(builder, pip_environment, write(tmp_path / "project", FILES))
-
-
-def wheel_files(path: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def sdist_files(path: Path) -> dict[str, bytes]:
-    with tarfile.open(path) as archive:
-        found = {entry.name.partition("/")[2]: archive.extractfile(entry) for entry in archive if entry.isfile()}
-        return {name: file.read() for name, file in found.items() if file}
-
-
-def is_processed(module: bytes) -> bool:
-    return module.startswith(b"\0asm") and b"__externrefs" not in module and b"same" in module
 
 
 def test_isolated_builds(tmp_path: Path, pip_environment: dict[str, str]) -> None:

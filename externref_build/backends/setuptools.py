@@ -15,15 +15,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from setuptools import Command, Distribution, build_meta
 from setuptools.command.build import build
 from setuptools.command.sdist import sdist
 
-from externref_build.build import Progress, build_project, module_file_name, remove_former_outputs
+from externref_build.backends.reporting import errors_for_users
+from externref_build.build import Progress, build_project, module_file_name, project_sources, remove_former_outputs
 from externref_build.config import Config, ConfigSettings, ModuleConfig, load_config, read_tool_table
-from externref_build.errors import ConfigError, ExternrefBuildError
+from externref_build.errors import ConfigError
 
 COMMAND = "build_externref"
 
@@ -51,7 +52,7 @@ def _is_active(command: Command) -> bool:
 
 
 def _is_active_in(distribution: Distribution) -> bool:
-    with _errors_for_users():
+    with errors_for_users():
         return read_tool_table(_project_dir(distribution), "externref") is not None
 
 
@@ -75,7 +76,7 @@ class BuildExternref(Command):
     def run(self) -> None:
         """Build each module in place for an editable installation, else into ``build_lib``."""
         progress = Progress(quiet=self.verbose == 0)
-        with _errors_for_users():
+        with errors_for_users():
             for module in self._config.modules:
                 self._require_package(module)
             if not self.editable_mode:
@@ -87,7 +88,7 @@ class BuildExternref(Command):
         """Return what a source distribution needs to build the guests, relative to the project."""
         from externref_build.guests.manifest import guest_sources
 
-        with _errors_for_users():
+        with errors_for_users():
             root = self._config.project_dir
             found = [
                 guest_sources(module.manifest_path, root)
@@ -102,7 +103,7 @@ class BuildExternref(Command):
 
     def get_output_mapping(self) -> dict[str, str]:
         """Map the modules in ``build_lib`` to those that an editable installation uses, in the packages' sources."""
-        with _errors_for_users():
+        with errors_for_users():
             return {
                 str(self._build_folder(module) / module_file_name(module)): os.path.relpath(
                     self._source_folder(module) / module_file_name(module), self._config.project_dir
@@ -154,8 +155,8 @@ def _without_built_modules(base: type[sdist]) -> type[sdist]:
 
     class SourceDistribution(base):  # type: ignore[misc, valid-type]
         def run(self) -> None:
-            with _errors_for_users():
-                _refuse_outside_sources(self.get_finalized_command(COMMAND)._config)
+            with errors_for_users():
+                project_sources(self.get_finalized_command(COMMAND)._config)
             super().run()
 
         def make_release_tree(self, base_dir: str, files: Sequence[str]) -> None:
@@ -165,36 +166,8 @@ def _without_built_modules(base: type[sdist]) -> type[sdist]:
     return SourceDistribution
 
 
-def _refuse_outside_sources(config: Config) -> None:
-    from externref_build.guests.manifest import guest_sources
-
-    for module in config.modules:
-        outside = guest_sources(module.manifest_path, config.project_dir).outside
-        if outside:
-            raise ConfigError(
-                f"the guest needs {', '.join(map(str, outside))}, which lies outside the project, "
-                "expected everything that it is built from inside",
-                where=str(module.manifest_path),
-                remedy="a source distribution holds nothing from outside: move the folder into the project, or depend "
-                "on a version or a git repository instead of a path",
-            )
-
-
 def _project_dir(distribution: Distribution) -> Path:
     return Path(distribution.src_root or ".").absolute()
-
-
-@contextmanager
-def _errors_for_users() -> Iterator[None]:
-    """End with the error's own text, as setuptools does for its own, instead of a traceback."""
-    try:
-        yield
-    except ExternrefBuildError as error:
-        _fail(error)
-
-
-def _fail(error: ExternrefBuildError) -> NoReturn:
-    raise SystemExit(f"error: {error}") from None
 
 
 # The backend

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from externref_build.build.engine import BuildResult, build_module, build_project, module_file_name, use_existing_module
+from externref_build.build.in_place import build_in_place, modules_in_place, remove_former_modules
 from externref_build.build.output import remove_former_outputs
 from externref_build.build.packages import package_folder
 from externref_build.build.progress import Progress
+from externref_build.build.sources import built_files, project_sources
 
 __all__ = [
     "BuildResult",
     "Progress",
+    "build_in_place",
     "build_module",
     "build_project",
+    "built_files",
     "module_file_name",
+    "modules_in_place",
     "package_folder",
+    "project_sources",
+    "remove_former_modules",
     "remove_former_outputs",
     "use_existing_module",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from externref_build.config import ModuleConfig, read_tool_table
@@ -13,8 +13,8 @@ from externref_build.errors import ConfigError
 def package_folder(module: ModuleConfig) -> Path:
     """Return the folder of the package that receives a module.
 
-    It is where ``[tool.setuptools]`` says, else in ``src/`` or beside pyproject.toml. Raises ConfigError if there is
-    none.
+    It is where ``[tool.setuptools]``, ``[tool.maturin]`` or ``[tool.hatch.build]`` say, else in ``src/`` or beside
+    pyproject.toml. Raises ConfigError if there is none.
     """
     candidates = list(dict.fromkeys(_candidates(module)))
     for folder in candidates:
@@ -37,8 +37,23 @@ def _candidates(module: ModuleConfig) -> Iterator[Path]:
         if isinstance(base, str):
             yield module.project_dir.joinpath(base, *parts[split:])
     find = _mapping(_mapping(setuptools.get("packages")).get("find"))
-    for base in (*find.get("where", ()), "src", "."):
+    maturin = read_tool_table(module.project_dir, "maturin") or {}
+    hatch = read_tool_table(module.project_dir, "hatch") or {}
+    for base in (*find.get("where", ()), *_maturin_bases(maturin), *_hatch_bases(hatch), "src", "."):
         yield module.project_dir.joinpath(base, *parts)
+
+
+def _maturin_bases(table: Mapping[str, Any]) -> Iterator[str]:
+    source = table.get("python-source")
+    if isinstance(source, str):
+        yield source
+
+
+def _hatch_bases(table: Mapping[str, Any]) -> Iterator[str]:
+    build = _mapping(table.get("build"))
+    for target in (_mapping(_mapping(build.get("targets")).get("wheel")), build):
+        yield from (str(PurePath(package).parent) for package in target.get("packages", ()))
+        yield from target.get("sources", ())
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

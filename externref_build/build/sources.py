@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from externref_build.build.in_place import modules_in_place
 from externref_build.config import Config
 from externref_build.errors import ConfigError
 from externref_build.guests.manifest import guest_sources
@@ -34,20 +35,18 @@ def project_sources(config: Config) -> list[Path]:
     return sorted(files)
 
 
-def build_folders(config: Config) -> Iterator[Path]:
-    """Yield the folders of the guests in which cargo and this package keep what they make."""
-    seen = set[Path]()
-    for module in config.modules:
-        for folder in (module.manifest_path.parent, *module.manifest_path.parents):
-            if folder in seen or not folder.is_relative_to(config.project_dir):
-                continue
-            seen.add(folder)
-            yield folder / WORKSPACE_FOLDER
-            if (folder / "Cargo.toml").is_file():
-                yield folder / "target"
+def built_files(config: Config) -> Iterator[Path]:
+    """Yield what earlier builds left in the project: modules in packages, what cargo made, copies of the SDK."""
+    yield from modules_in_place(config)
+    for folder in _built_folders(config.project_dir):
+        for parent, _, names in os.walk(folder):
+            yield from (Path(parent, name) for name in names)
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """Yield all files below a folder, which need not exist."""
-    for parent, _, names in os.walk(folder):
-        yield from (Path(parent, name) for name in names)
+def _built_folders(project_dir: Path) -> Iterator[Path]:
+    """Yield the folders that cargo (https://bford.info/cachedir/) and this package have marked as theirs."""
+    for parent, folders, names in os.walk(project_dir):
+        if Path(parent).name == WORKSPACE_FOLDER or "CACHEDIR.TAG" in names:
+            folders.clear()
+            yield Path(parent)
+        folders[:] = [name for name in folders if name != ".git"]
