@@ -245,6 +245,15 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     assert "make the folder writable" in str(caught.value)
 
 
+def test_what_is_no_file_stays(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name in ("pipe", "folder"):
+        with pytest.raises(OutputError, match=f"{name} cannot be written: something other than a file is there"):
+            write_whole(tmp_path / name, b"x")
+    assert (tmp_path / "pipe").is_fifo()
+
+
 @contextlib.contextmanager
 def without_privileges() -> Iterator[None]:
     """Root may write everywhere: be nobody for a while."""

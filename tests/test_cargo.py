@@ -531,7 +531,10 @@ def test_a_lock_file_of_another_version(tmp_path: Path, lock: str, found: str) -
     said = refused(module, GuestBuildError)
     assert f"the lock file {found}, and locked forbids to change it, expected externref-guest {sdk_version()}" in said
     assert str(tmp_path / "guest" / "Cargo.lock") in said
-    assert "externref-build cargo update externref-guest" in said
+    assert "externref-build cargo update --workspace" in said
+    assert cargo_passthrough(["update", "--workspace"], folder=tmp_path / "guest", environ=os.environ) == 0
+    recorded = f'name = "externref-guest"\nversion = "{sdk_version()}"\n'
+    assert recorded in (tmp_path / "guest" / "Cargo.lock").read_text()
 
 
 def test_the_copy_of_the_crate(tmp_path: Path) -> None:

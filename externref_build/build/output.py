@@ -8,6 +8,7 @@ a killed build, and the next build removes it, lest it be packed into a wheel.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import sys
@@ -27,6 +28,8 @@ def write_whole(path: Path, content: bytes) -> bool:
     Raises OutputError if that is impossible; a file that was there is then unchanged.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise FileExistsError(errno.EEXIST, "something other than a file is there")
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(path)
         if path.is_file() and path.read_bytes() == content:

@@ -14,17 +14,15 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from externref_build.config import ModuleConfig, parse_toml
+from externref_build.config import ModuleConfig
 from externref_build.errors import ArtifactError, ConfigError, GuestBuildError
-from externref_build.guests.cargo_config import config_arguments, read_cargo_config
+from externref_build.guests.cargo_config import read_cargo_config
 from externref_build.guests.remap import add_rustc_flags, dependency_flags, workspace_flags
+from externref_build.guests.resolve import METADATA, patch_for, resolution_arguments, resolve
 from externref_build.guests.run import run
-from externref_build.guests.sdk import SDK_CRATE, provide_sdk, sdk_patch_arguments, sdk_version
-from externref_build.guests.toolchain import Toolchain, choose_target, find_toolchain, require_target
-
-_METADATA = ("metadata", "--format-version", "1")
+from externref_build.guests.toolchain import choose_target, find_toolchain, require_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ def build_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestMod
     target = choose_target(module.target, config)
     std_is_built = config.builds_std() or any("build-std" in argument for argument in module.cargo_args)
     cfg = require_target(toolchain, target, folder, environ=environ, std_is_built=std_is_built)
-    metadata, patch = _resolve(toolchain, module, target, environ)
+    metadata, patch = resolve(toolchain, module, target, environ)
     choice = _choose(metadata, module, target)
     root = Path(metadata["workspace_root"])
     flags = dependency_flags(toolchain, metadata["packages"], root, environ)
@@ -74,8 +72,7 @@ def build_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestMod
         "rustc",
         *("--manifest-path", str(module.manifest_path), *choice.flags),
         *("--target", target, "--profile", module.profile, "--message-format=json-render-diagnostics"),
-        *_feature_arguments(module),
-        *_lock_arguments(module),
+        *resolution_arguments(module),
         *patch,
         *flag_arguments,
         *module.cargo_args,
@@ -100,10 +97,9 @@ def cargo_passthrough(arguments: Sequence[str], *, folder: Path, environ: Mappin
     name = arguments[0][1:] if arguments and arguments[0].startswith("+") else None
     words = list(arguments[1:] if name else arguments)
     toolchain = find_toolchain(folder, environ=environ, name=name)
-    query = (*toolchain.cargo, *_METADATA, "--no-deps", *_option(words, "--manifest-path"))
+    query = (*toolchain.cargo, *METADATA, "--no-deps", *_option(words, "--manifest-path"))
     answer = run(query, cwd=folder, environ=environ)
-    members = json.loads(answer.stdout) if answer.status == 0 else None
-    patch = sdk_patch_arguments(provide_sdk(Path(members["workspace_root"]))) if members and _needs_sdk(members) else ()
+    patch = patch_for(json.loads(answer.stdout)) if answer.status == 0 else ()
     return run((*toolchain.cargo, *patch, *words), cwd=folder, environ=environ, live="all").status
 
 
@@ -123,79 +119,6 @@ def _guest_folder(module: ModuleConfig) -> Path:
         "expected the guest's Cargo.toml",
         where=str(module.manifest_path),
         remedy="set manifest-path in [tool.externref] to the guest's Cargo.toml",
-    )
-
-
-# Resolving
-
-
-def _resolve(
-    toolchain: Toolchain, module: ModuleConfig, target: str, environ: Mapping[str, str]
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return cargo's metadata, and the arguments that supply the guest crate if it is needed.
-
-    A patch that nothing uses would make cargo warn, and write itself into the lock file.
-    """
-    members = _metadata(toolchain, module, environ, ("--no-deps",))
-    arguments = ("--filter-platform", target, *_feature_arguments(module), *_lock_arguments(module))
-    if not _needs_sdk(members):
-        metadata = _metadata(toolchain, module, environ, arguments)
-        if not any(package["name"] == SDK_CRATE and package["source"] for package in metadata["packages"]):
-            return metadata, ()
-    root = Path(members["workspace_root"])
-    _check_lock(module, root / "Cargo.lock")
-    patch = sdk_patch_arguments(provide_sdk(root))
-    return _metadata(toolchain, module, environ, (*arguments, *patch)), patch
-
-
-def _metadata(
-    toolchain: Toolchain, module: ModuleConfig, environ: Mapping[str, str], arguments: Sequence[str]
-) -> dict[str, Any]:
-    argv = (
-        *toolchain.cargo,
-        *(*_METADATA, "--manifest-path", str(module.manifest_path)),
-        *config_arguments(module.cargo_args),
-        *arguments,
-    )
-    done = run(argv, cwd=module.manifest_path.parent, environ=environ, live="stderr")
-    if done.status != 0:
-        raise GuestBuildError(
-            f"cargo could not resolve the guest's packages (exit status {done.status})",
-            where=str(module.manifest_path),
-            remedy="cargo's message above says why",
-        )
-    return cast("dict[str, Any]", json.loads(done.stdout))
-
-
-def _needs_sdk(members: Mapping[str, Any]) -> bool:
-    """Tell whether a member of the workspace asks the registry for the guest crate, or the lock file records it."""
-    dependencies = [entry for package in members["packages"] for entry in package["dependencies"]]
-    if any(entry["name"] == SDK_CRATE for entry in dependencies):
-        return any(entry["name"] == SDK_CRATE and entry["source"] for entry in dependencies)
-    return _locked_sdk(Path(members["workspace_root"], "Cargo.lock")) is not None
-
-
-def _locked_sdk(lock: Path) -> str | None:
-    """Return the version of the guest crate that a lock file records."""
-    try:
-        packages = parse_toml(lock.read_text(encoding="utf-8")).get("package", [])
-    except (OSError, ValueError):
-        return None
-    return next((package["version"] for package in packages if package.get("name") == SDK_CRATE), None)
-
-
-def _check_lock(module: ModuleConfig, lock: Path) -> None:
-    """Say it better than cargo, which cannot know that the crate comes from this package."""
-    locked = _locked_sdk(lock)
-    if not (module.locked or module.frozen) or locked == sdk_version():
-        return
-    found = f"records {SDK_CRATE} {locked}" if locked else f"does not record {SDK_CRATE}"
-    raise GuestBuildError(
-        f"the lock file {found}, and {'locked' if module.locked else 'frozen'} forbids to change it, expected "
-        f"{SDK_CRATE} {sdk_version()}, which this externref-build supplies",
-        where=str(lock),
-        remedy=f"update the lock file, in {module.manifest_path.parent}:\nexternref-build cargo update {SDK_CRATE}\n"
-        "or require in pyproject.toml the externref-build with which it was written",
     )
 
 
@@ -271,19 +194,3 @@ def _artifact(messages: Iterator[dict[str, Any]], choice: _Choice, target: str, 
         where=str(root),
         remedy=f"see that one module for {target} is made, whatever crate types and linker are configured",
     )
-
-
-# Arguments
-
-
-def _feature_arguments(module: ModuleConfig) -> tuple[str, ...]:
-    return (
-        *(("--features", ",".join(module.features)) if module.features else ()),
-        *(("--all-features",) if module.all_features else ()),
-        *(("--no-default-features",) if module.no_default_features else ()),
-    )
-
-
-def _lock_arguments(module: ModuleConfig) -> tuple[str, ...]:
-    given = {"--locked": module.locked, "--offline": module.offline, "--frozen": module.frozen}
-    return tuple(flag for flag, wanted in given.items() if wanted)

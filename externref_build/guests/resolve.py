@@ -1,0 +1,105 @@
+"""Resolve a guest's packages with cargo, and supply the guest crate to those that ask for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from externref_build.config import ModuleConfig, parse_toml
+from externref_build.errors import GuestBuildError
+from externref_build.guests.cargo_config import config_arguments
+from externref_build.guests.run import run
+from externref_build.guests.sdk import SDK_CRATE, provide_sdk, sdk_patch_arguments, sdk_version
+from externref_build.guests.toolchain import Toolchain
+
+METADATA = ("metadata", "--format-version", "1")
+
+
+def resolve(
+    toolchain: Toolchain, module: ModuleConfig, target: str, environ: Mapping[str, str]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return cargo's metadata, and the arguments that supply the guest crate if it is needed.
+
+    A patch that nothing uses would make cargo warn, and write itself into the lock file.
+    """
+    members = _metadata(toolchain, module, environ, ("--no-deps",))
+    arguments = ("--filter-platform", target, *resolution_arguments(module))
+    if not _needs_sdk(members):
+        metadata = _metadata(toolchain, module, environ, arguments)
+        if not any(package["name"] == SDK_CRATE and package["source"] for package in metadata["packages"]):
+            return metadata, ()
+    root = Path(members["workspace_root"])
+    _check_lock(module, root / "Cargo.lock")
+    patch = sdk_patch_arguments(provide_sdk(root))
+    return _metadata(toolchain, module, environ, (*arguments, *patch)), patch
+
+
+def patch_for(members: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the arguments that supply the guest crate to a workspace, given its members as cargo's metadata tells."""
+    return sdk_patch_arguments(provide_sdk(Path(members["workspace_root"]))) if _needs_sdk(members) else ()
+
+
+def resolution_arguments(module: ModuleConfig) -> tuple[str, ...]:
+    """Return the arguments of cargo that decide which packages a guest consists of."""
+    flags = {
+        "--all-features": module.all_features,
+        "--no-default-features": module.no_default_features,
+        "--locked": module.locked,
+        "--offline": module.offline,
+        "--frozen": module.frozen,
+    }
+    features = ("--features", ",".join(module.features)) if module.features else ()
+    return (*features, *(flag for flag, wanted in flags.items() if wanted))
+
+
+def _metadata(
+    toolchain: Toolchain, module: ModuleConfig, environ: Mapping[str, str], arguments: Sequence[str]
+) -> dict[str, Any]:
+    argv = (
+        *toolchain.cargo,
+        *(*METADATA, "--manifest-path", str(module.manifest_path)),
+        *config_arguments(module.cargo_args),
+        *arguments,
+    )
+    done = run(argv, cwd=module.manifest_path.parent, environ=environ, live="stderr")
+    if done.status != 0:
+        raise GuestBuildError(
+            f"cargo could not resolve the guest's packages (exit status {done.status})",
+            where=str(module.manifest_path),
+            remedy="cargo's message above says why",
+        )
+    return cast("dict[str, Any]", json.loads(done.stdout))
+
+
+def _needs_sdk(members: Mapping[str, Any]) -> bool:
+    """Tell whether a member of the workspace asks the registry for the guest crate, or the lock file records it."""
+    dependencies = [entry for package in members["packages"] for entry in package["dependencies"]]
+    if any(entry["name"] == SDK_CRATE for entry in dependencies):
+        return any(entry["name"] == SDK_CRATE and entry["source"] for entry in dependencies)
+    return _locked_sdk(Path(members["workspace_root"], "Cargo.lock")) is not None
+
+
+def _locked_sdk(lock: Path) -> str | None:
+    """Return the version of the guest crate that a lock file records."""
+    try:
+        packages = parse_toml(lock.read_text(encoding="utf-8")).get("package", [])
+    except (OSError, ValueError):
+        return None
+    return next((package["version"] for package in packages if package.get("name") == SDK_CRATE), None)
+
+
+def _check_lock(module: ModuleConfig, lock: Path) -> None:
+    """Say it better than cargo, which cannot know that the crate comes from this package."""
+    locked = _locked_sdk(lock)
+    if not (module.locked or module.frozen) or locked == sdk_version():
+        return
+    found = f"records {SDK_CRATE} {locked}" if locked else f"does not record {SDK_CRATE}"
+    raise GuestBuildError(
+        f"the lock file {found}, and {'locked' if module.locked else 'frozen'} forbids to change it, expected "
+        f"{SDK_CRATE} {sdk_version()}, which this externref-build supplies",
+        where=str(lock),
+        remedy=f"update the lock file, in {module.manifest_path.parent}:\nexternref-build cargo update --workspace\n"
+        "or require in pyproject.toml the externref-build with which it was written",
+    )
