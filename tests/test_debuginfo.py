@@ -10,7 +10,9 @@ import wasmtime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from moving import Change, debug_sections, facts, minimal_calls, move, nops, split, uleb
+from plugins import HostFunctions, instantiate, process_demoted
 
+from externref_build import Processor
 from externref_build.errors import DebugInfoError, UnsupportedFeatureError
 from externref_build.processor.custom import is_debug_section
 from externref_build.processor.debuginfo import CodeMap, patch
@@ -62,12 +64,14 @@ def test_code_that_stays_changes_nothing() -> None:
     assert patch(sections, CodeMap.from_pairs([(1, 1), (1000, 1000)])) == {}
 
 
-def backtrace(module: bytes, function: str, argument: int) -> list[tuple[str, str]]:
+def backtrace(
+    module: bytes, function: str, argument: object, host: HostFunctions = MappingProxyType({})
+) -> list[tuple[str, str]]:
     """Run into a trap; return the frames' functions, files and lines, without offsets."""
     config = wasmtime.Config()
     config.debug_info = True
     store = wasmtime.Store(wasmtime.Engine(config))
-    instance = wasmtime.Instance(store, wasmtime.Module(store.engine, module), [])
+    instance = instantiate(store, module, host or {})
     run = instance.exports(store)[function]
     assert isinstance(run, wasmtime.Func)
     with pytest.raises(wasmtime.Trap) as trap:
@@ -127,6 +131,63 @@ def test_debug_info_of_rust(
     before = backtrace(module, "run", 5)
     assert any("src/lib.rs:6:" in line for _, line in before)
     assert backtrace(moved, "run", 5) == before
+
+
+GUEST_WITH_REFERENCES = """
+use externref_guest::{externref, Resource};
+
+pub enum Bytes {}
+
+static STEPS: [u32; 4] = [3, 1, 4, 1];
+
+#[externref]
+#[link(wasm_import_module = "host")]
+extern "C" {
+    fn size(bytes: &Resource<Bytes>) -> usize;
+}
+
+#[inline(never)]
+fn look_up(bytes: &Resource<Bytes>) -> u32 {
+    let size = unsafe { size(bytes) };
+    STEPS[size] + STEPS[size / 2]
+}
+
+#[externref]
+#[no_mangle]
+pub extern "C" fn run(bytes: Resource<Bytes>) -> u32 {
+    look_up(&bytes) + 1
+}
+"""
+
+
+@pytest.mark.parametrize(("profile", "version"), [("dev", 4), ("release", 5)])
+def test_a_processed_guest_shows_the_same_lines(
+    compile_guest: Callable[..., Path], profile: str, version: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unprocessed, with the surrogates played by the host; in direct lowering; and with adapters everywhere."""
+    manifest = (
+        '[package]\nname = "holder"\nedition = "2021"\n[lib]\ncrate-type = ["cdylib"]\n'
+        '[dependencies]\nexternref-guest = "*"\n'
+    )
+    flags = f'build.rustflags=["-Cdwarf-version={version}"]'
+    path = compile_guest(
+        {"Cargo.toml": manifest, "src/lib.rs": GUEST_WITH_REFERENCES},
+        profile=profile,
+        arguments=["--config", flags, "--config", f"profile.{profile}.debug=2"],
+    )
+    module = path.read_bytes()
+    monkeypatch.setenv("WASMTIME_BACKTRACE_DETAILS", "1")
+    host = {
+        "host.size": lambda _: 9,
+        "externref.insert": lambda raw: raw,
+        "externref.get": lambda slot: slot,
+        "externref.take": lambda slot: slot,
+        "externref.drop": lambda _: None,
+    }
+    before = backtrace(module, "run", 5, host)
+    assert any("src/lib.rs:17:" in line for _, line in before)
+    assert backtrace(Processor(require_direct=True).process(module), "run", "bytes", host) == before
+    assert backtrace(process_demoted(module)[0], "run", "bytes", host) == before
 
 
 # Shapes that compilers emit rarely, put together by hand
