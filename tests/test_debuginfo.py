@@ -65,7 +65,7 @@ def test_code_that_stays_changes_nothing() -> None:
 
 
 def backtrace(
-    module: bytes, function: str, argument: object, host: HostFunctions = MappingProxyType({})
+    module: bytes, function: str, argument: object, host: HostFunctions | None = None
 ) -> list[tuple[str, str]]:
     """Run into a trap; return the frames' functions, files and lines, without offsets."""
     config = wasmtime.Config()
