@@ -47,6 +47,7 @@ class Host:
         answers: dict[str, Callable[..., Any]] = {
             "make": self.thing,
             "none": lambda: None,
+            "begin": lambda: None,
             "use": lambda thing: None,
             "tell": lambda number: None,
             "echo": lambda thing: thing,
@@ -385,6 +386,41 @@ def a_host_that_comes_back_into_the_guest(plugin: Plugin, host: Host) -> None:
     assert host.calls("use") == [(first,), (second,)]
     assert made not in (None, first, second)
     assert plugin.held() == []
+
+
+@guest(
+    """
+  (type $unary (func (param i32) (result i32)))
+  ;; what declares this function for `ref.func` is its export alone
+  ;; declare export value: r -> r
+  (func $value (export "value") (type $unary) (call $echo (local.get 0)))
+  ;; declare export run: r -> r
+  (func (export "run") (param i32) (result i32) (call_ref $unary (local.get 0) (ref.func $value)))
+  ;; declare export keep: r -> i
+  (func (export "keep") (param i32) (result i32)
+    (drop (ref.func $value))
+    (call $insert (local.get 0)))
+""",
+    direct=False,
+)
+def an_exported_function_as_a_value(plugin: Plugin, host: Host) -> None:
+    thing = host.thing()
+    assert plugin.call("run", thing) is thing
+    assert plugin.call("value", thing) is thing
+    assert plugin.call("keep", thing) == 0
+    assert plugin.held() == [thing]
+
+
+@guest("""
+  (import "host" "begin" (func $begin))
+  (start $begin)
+  ;; declare export run: r -> r
+  (func (export "run") (param i32) (result i32) (call $echo (local.get 0)))
+""")
+def an_import_as_start_function(plugin: Plugin, host: Host) -> None:
+    assert host.calls("begin") == [()]
+    thing = host.thing()
+    assert plugin.call("run", thing) is thing
 
 
 @guest("""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from externref_build._version import __version__
+from externref_build.errors import MalformedModuleError
 from externref_build.wasm.leb128 import encode_unsigned
 from externref_build.wasm.reader import Reader
+from externref_build.wasm.sections import Section
 
 TARGET_FEATURES = "target_features"
 PRODUCERS = "producers"
@@ -30,6 +33,16 @@ UNPATCHABLE = {
 def is_debug_section(name: str) -> bool:
     """Say whether a custom section is debug info, which `patch` has to see."""
     return name.startswith((".debug_", ".zdebug_")) or name in UNPATCHABLE
+
+
+@contextmanager
+def located(section: Section) -> Iterator[None]:
+    """Let errors in the content of a custom section name the section and the offset in the module."""
+    try:
+        yield
+    except MalformedModuleError as error:
+        summary = f"in the `{section.name}` section: {error.summary}"
+        raise MalformedModuleError(summary, section.content + error.offset) from None
 
 
 def add_target_feature(section: bytes | memoryview) -> bytes:

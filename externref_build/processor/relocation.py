@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from externref_build.errors import DebugInfoError, MalformedModuleError
+from externref_build.errors import DebugInfoError
 from externref_build.processor import custom
 from externref_build.processor.code import CodeEditor
 from externref_build.processor.dwarf.codemap import CodeMap
@@ -32,7 +32,7 @@ def rename(section: Section, editor: CodeEditor) -> bytes:
             first.append((first_hole + position, func.name))
         else:
             last.append((module.func_count + position - layout.hole_count, func.name))
-    try:
+    with custom.located(section):
         return rewrite_names(
             module.data[section.content : section.end],
             imported=imported,
@@ -42,8 +42,6 @@ def rename(section: Section, editor: CodeEditor) -> bytes:
             twins=editor.twins,
             relabelled={func for func, flow in editor.lowering.flows.items() if flow.deleted},
         )
-    except MalformedModuleError as error:
-        raise MalformedModuleError(f"in the name section: {error.summary}", section.content + error.offset) from None
 
 
 def move_code_metadata(revision: Revision) -> None:
@@ -63,22 +61,21 @@ def move_code_metadata(revision: Revision) -> None:
 
     for section in found:
         content = module.data[section.content : section.end]
-        try:
+        with custom.located(section):
             revision.custom[section.start] = custom.move_code_metadata(content, move)
-        except MalformedModuleError as error:
-            summary = f"in the `{section.name}` section: {error.summary}"
-            raise MalformedModuleError(summary, section.content + error.offset) from None
 
 
 def _move_within(edits: list[Edit], start: int, offset: int) -> int | None:
     """Tell where an instruction stands in its body after the edits, from the body's start; None if it is gone."""
-    first = bisect_right(edits, start - 1, key=lambda edit: edit.start)
     growth = 0
-    for edit in edits[first:]:
-        if edit.start > offset or (edit.start == offset and edit.end > offset):
+    for position in range(bisect_right(edits, start - 1, key=lambda edit: edit.start), len(edits)):
+        edit = edits[position]
+        if edit.start > offset:
             break
-        if edit.start < offset < edit.end:
-            return None
+        if edit.end > offset:
+            if edit.start < offset or not edit.data:
+                return None
+            break
         growth += len(edit.data) - (edit.end - edit.start)
     return offset - start + growth
 

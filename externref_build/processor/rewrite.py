@@ -183,7 +183,8 @@ def _revise_custom_sections(revision: Revision, editor: CodeEditor, debug_info: 
     ):
         found: Sequence[Section] = module.custom_sections(name)
         if found:
-            revision.custom[found[0].start] = add(module.data[found[0].content : found[0].end])
+            with custom.located(found[0]):
+                revision.custom[found[0].start] = add(module.data[found[0].content : found[0].end])
         else:
             revision.new_custom.append((name, add(b"")))
     if debug_info != "strip":

@@ -118,9 +118,10 @@ def _rewrite_inner_names(
     for _ in range(reader.count("functions with names", 2)):
         index = reader.u32("a function")
         start = reader.offset
+        count = reader.count("names", 2)
+        first = reader.offset
         names: dict[int, bytes] = {}
         func_twins = twins.get(index, {})
-        count = reader.count("names", 2)
         for _ in range(count):
             inner = reader.u32("an index")
             name = reader.take(reader.u32("the length of a name"), "a name")
@@ -131,11 +132,10 @@ def _rewrite_inner_names(
             continue
         content = bytes(reader.data[start : reader.offset])
         if names:
-            head = len(encode_unsigned(count))
             added = [
                 encode_unsigned(twin) + encode_unsigned(len(name) + 5) + name + b".twin"
                 for twin, name in sorted(names.items())
             ]
-            content = b"".join((encode_unsigned(count + len(added)), content[head:], *added))
+            content = b"".join((encode_unsigned(count + len(added)), content[first - start :], *added))
         entries.append(encode_unsigned(moved) + content)
     return encode_unsigned(len(entries)) + b"".join(entries)
