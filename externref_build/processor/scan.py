@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 from externref_build.wasm import sections as section_ids
 from externref_build.wasm.instructions import decode_uncountable, instruction_pattern
-from externref_build.wasm.leb128 import decode_unsigned
 from externref_build.wasm.module import Module, decode_body
 from externref_build.wasm.opcodes import OPCODES
+from externref_build.wasm.reader import Reader
 
 CALL, RETURN_CALL, REF_FUNC = 0x10, 0x12, 0xD2
 
@@ -94,7 +94,9 @@ def _find_namings(module: Module, indices: list[int]) -> Iterator[Naming]:
             if behind == offset:
                 opcode = module.data[offset]
                 if opcode in _NAMING:
-                    callee, behind = decode_unsigned(module.data, offset + 1)
+                    reader = Reader(module.data, offset + 1, end)
+                    callee = reader.u32("the index of a function")
+                    behind = reader.offset
                     yield Naming(opcode, offset, behind, callee, func)
                 else:
                     _, behind = decode_uncountable(module.data, offset, end)

@@ -158,14 +158,16 @@ def _skip_field_type(reader: Reader) -> None:
 
 
 def skip_limits(reader: Reader) -> None:
-    """Pass over the limits of a memory or table (specification 5.3.12), also shared, 64-bit and with a page size."""
+    """Pass over the limits of a memory or table (specification 5.3.12), also shared, 64-bit and with a page size.
+
+    The numbers are written as 64-bit integers whatever the index type, so that a 32-bit one may be padded.
+    """
     flags = reader.byte("limits")
     if flags > 0x0F:
         raise UnsupportedFeatureError(f"unknown flags {flags:#04x} of limits", reader.offset - 1)
-    read = reader.u64 if flags & 4 else reader.u32
-    read("a minimum")
+    reader.u64("a minimum")
     if flags & 1:
-        read("a maximum")
+        reader.u64("a maximum")
     if flags & 8:
         reader.u32("a page size")
 
