@@ -77,6 +77,19 @@ def custom_contents(module: bytes, name: str) -> list[bytes]:
     return [module[found.content : found.end] for found in decode_module(module).custom_sections(name)]
 
 
+def bodies_of(data: bytes) -> list[bytes]:
+    """List the bodies of a module's functions."""
+    module = decode_module(data)
+    return [data[start:end] for start, end in zip(module.body_starts, module.body_ends, strict=True)]
+
+
+def replace_bodies(data: bytes, bodies: list[bytes]) -> bytes:
+    """Put other bodies into a module."""
+    code = section(10, leb128(len(bodies)) + b"".join(leb128(len(body), 5) + body for body in bodies))
+    [old] = [found for found in decode_module(data).sections if found.id == 10]
+    return data[: old.start] + code + data[old.end :]
+
+
 def engine() -> wasmtime.Engine:
     """Make an engine with every feature that wasmtime can switch on."""
     config = wasmtime.Config()

@@ -11,18 +11,19 @@ from plugins import (
     SURROGATES,
     Processed,
     assemble,
+    bodies_of,
     custom_contents,
     custom_section,
     leb128,
     process_demoted,
-    section,
+    replace_bodies,
 )
 
 from externref_build import Processor, __version__, process
 from externref_build.errors import DebugInfoError, MalformedModuleError, UnsupportedFeatureError
 from externref_build.metadata import RECORDS_SECTION, Record, encode_record
 from externref_build.wasm.instructions import decode_immediates, iterate_instructions
-from externref_build.wasm.module import Module, decode_body, decode_module
+from externref_build.wasm.module import decode_body, decode_module
 from externref_build.wasm.names import decode_func_names
 from externref_build.wasm.reader import Reader
 from externref_build.wasm.types import EXTERNREF, I32, FuncType
@@ -139,7 +140,9 @@ def test_only_function_indices_of_imports_change() -> None:
         *[(entry.name, entry.kind, entry.index) for entry in before.exports],
         ("externrefs", 1, 2),
     ]
-    assert bodies(after)[-1] == bodies(before)[-1], "a body that needs no change was touched"
+    assert bodies_of(bytes(after.data))[-1] == bodies_of(bytes(before.data))[-1], (
+        "a body that needs no change was touched"
+    )
     for section_id in (5, 11, 12, 13):
         assert section_bytes(output, section_id) == section_bytes(data, section_id)
     wasmtime.Module.validate(ENGINE, output)
@@ -151,7 +154,7 @@ def test_local_functions_keep_their_indices() -> None:
         before, after = decode_module(data), decode_module(process(data, drop_hook=hook))
         [run] = [export.index for export in before.exports]
         assert [export.index for export in after.exports if export.name == "run"] == [run]
-        assert bodies(after)[-1] == bodies(before)[-1]
+        assert bodies_of(bytes(after.data))[-1] == bodies_of(bytes(before.data))[-1]
         assert after.func_count == before.func_count
         assert len(after.func_imports) == 1 + bool(hook)
 
@@ -190,8 +193,8 @@ def test_an_index_that_no_longer_fits_lets_its_body_grow() -> None:
     output, report = process_demoted(assemble(text))
     assert [found.lowering for found in report.functions] == ["adapter"]
     before, after = decode_module(assemble(text)), decode_module(output)
-    assert len(bodies(before)[0]) == 0x7F
-    assert len(bodies(after)[report.functions[0].index - len(after.func_imports)]) == 0x7F + 4
+    assert len(bodies_of(bytes(before.data))[0]) == 0x7F
+    assert len(bodies_of(bytes(after.data))[report.functions[0].index - len(after.func_imports)]) == 0x7F + 4
     thing = Thing()
     calls: list[object] = []
 
@@ -213,10 +216,10 @@ def test_padded_indices_keep_their_width() -> None:
     body = data[start : frame.locals_end]
     for opcode, first, behind in iterate_instructions(data, frame.locals_end, end):
         body += b"\x10" + leb128(data[first + 1], 5) if opcode.mnemonic == "call" else data[first:behind]
-    rebuilt = replace_bodies(data, [body, bodies(before)[1]])
+    rebuilt = replace_bodies(data, [body, bodies_of(bytes(before.data))[1]])
     output = process(rebuilt)
     run_echo(output)
-    lowered = bodies(decode_module(output))[len(SURROGATES.strip().splitlines())]
+    lowered = bodies_of(output)[len(SURROGATES.strip().splitlines())]
     calls = [
         (first, behind, opcode.mnemonic)
         for opcode, first, behind in iterate_instructions(
@@ -653,7 +656,7 @@ def test_branch_hints_stay_at_their_branches() -> None:
         (7, "if"),
     ]
     output = process(data, require_direct=True)
-    assert len(bodies(decode_module(output))[6]) != len(bodies(decode_module(data))[1])
+    assert len(bodies_of(output)[6]) != len(bodies_of(data)[1])
     without_deleted = [*before[:3], before[5]]
     assert hints(output) == without_deleted
     assert hints(process_demoted(data)[0]) == before
@@ -680,8 +683,8 @@ def test_a_source_map_is_refused_or_dropped() -> None:
 
 def test_an_unknown_instruction_is_refused_with_its_offset() -> None:
     data = assemble(ECHO)
-    body = bodies(decode_module(data))[0]
-    broken = replace_bodies(data, [body[:-1] + b"\xfb\x7f\x0b", bodies(decode_module(data))[1]])
+    body = bodies_of(data)[0]
+    broken = replace_bodies(data, [body[:-1] + b"\xfb\x7f\x0b", bodies_of(data)[1]])
     with pytest.raises(UnsupportedFeatureError, match="unknown instruction 0xfb 0x7f") as caught:
         process(broken)
     assert broken[caught.value.offset : caught.value.offset + 2] == b"\xfb\x7f"
@@ -736,18 +739,8 @@ def test_a_declared_function_may_be_declared_without_references() -> None:
 # Taking modules apart
 
 
-def bodies(module: Module) -> list[bytes]:
-    return [bytes(module.data[start:end]) for start, end in zip(module.body_starts, module.body_ends, strict=True)]
-
-
 def section_bytes(data: bytes, section_id: int) -> bytes:
     return b"".join(data[found.start : found.end] for found in decode_module(data).sections if found.id == section_id)
-
-
-def replace_bodies(data: bytes, new: list[bytes]) -> bytes:
-    code = section(10, leb128(len(new)) + b"".join(leb128(len(body), 5) + body for body in new))
-    [old] = [found for found in decode_module(data).sections if found.id == 10]
-    return data[: old.start] + code + data[old.end :]
 
 
 def mnemonics(data: bytes, func: int) -> list[str]:
