@@ -42,5 +42,6 @@ def lowering_lines(functions: Iterable[FunctionLowering], stream: TextIO) -> Ite
         lowering = terminal.paint(f"{function.lowering:<7}", style, stream)
         name = terminal.printable(demangle(function.name))
         reason = f": {terminal.printable(function.reason)}" if function.reason else ""
-        place = f" (offset {function.offset:#x})" if function.offset is not None else ""
+        source = f", {terminal.printable(function.source)}" if function.source else ""
+        place = f" (offset {function.offset:#x}{source})" if function.offset is not None else ""
         yield f"  {lowering}  {function.index:>5}  {name}{reason}{place}"

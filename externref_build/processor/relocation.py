@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Collection
 
 from externref_build.errors import DebugInfoError
 from externref_build.processor import custom
@@ -11,6 +12,7 @@ from externref_build.processor.dwarf.codemap import CodeMap
 from externref_build.wasm import sections as section_ids
 from externref_build.wasm.edits import Edit, Revision
 from externref_build.wasm.leb128 import decode_unsigned
+from externref_build.wasm.module import Module
 from externref_build.wasm.names import rewrite_names
 from externref_build.wasm.sections import Section
 
@@ -103,6 +105,18 @@ def move_debug_info(revision: Revision) -> None:
 
         for name, content in patch(sections, code_map_of(revision)).items():
             revision.custom[starts[name]] = bytes(content)
+
+
+def locate_sources(module: Module, offsets: Collection[int]) -> dict[int, str]:
+    """Find file and line of instructions, by their offsets in the module, where debug info tells."""
+    code = module.section(section_ids.CODE)
+    if not offsets or code is None or not module.custom_sections(".debug_line"):
+        return {}
+    from externref_build.processor.dwarf.lookup import source_lines
+
+    sections = {section.name or "": module.data[section.content : section.end] for section in module.sections}
+    found = source_lines(sections, (offset - code.payload for offset in offsets))
+    return {address + code.payload: source for address, source in found.items()}
 
 
 def code_map_of(revision: Revision) -> CodeMap:

@@ -31,6 +31,8 @@ class FunctionLowering:
     """What forced an adapter; None for direct lowering."""
     offset: int | None
     """Offset in the input of the instruction that forced it, in bytes."""
+    source: str | None = None
+    """File and line of that instruction, where debug info tells."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from externref_build.processor.code import CodeEditor
 from externref_build.processor.inference import Lowering, infer_lowering
 from externref_build.processor.labels import FuncLabels
 from externref_build.processor.layout import Layout
-from externref_build.processor.relocation import move_code_metadata, move_debug_info, rename
+from externref_build.processor.relocation import locate_sources, move_code_metadata, move_debug_info, rename
 from externref_build.processor.report import FunctionLowering, Report, Step, SurrogateUse
 from externref_build.processor.scan import NamingIndex
 from externref_build.processor.signatures import SURROGATE_MODULE, Signatures, match_signatures
@@ -83,6 +83,7 @@ def rewrite(data: bytes | memoryview, options: Options) -> tuple[bytes, Report]:
     labels = FuncLabels(module)
     lowering = None
     uses: tuple[SurrogateUse, ...] = ()
+    lowerings: tuple[FunctionLowering, ...] = ()
     revision = Revision(module)
     hook = options.drop_hook if "drop" in signatures.surrogates.values() else None
     if is_guest:
@@ -92,8 +93,9 @@ def rewrite(data: bytes | memoryview, options: Options) -> tuple[bytes, Report]:
         clock.step("surrogate calls found", sum(use.calls for use in uses))
         lowering = infer_lowering(module, signatures, namings, describe=labels.describe, demoted=options.demoted)
         clock.step("functions analysed", len(lowering.flows) + len(lowering.escapes))
+        lowerings = _report_functions(module, lowering, labels)
         if options.require_direct and lowering.escapes:
-            raise _adapters_required(lowering, labels)
+            raise _adapters_required(lowerings)
         editor = _revise(revision, signatures, lowering, namings, labels.describe, hook, options.table)
         clock.step("function bodies edited", editor.edited)
         _revise_custom_sections(revision, editor, options.debug_info)
@@ -108,7 +110,7 @@ def rewrite(data: bytes | memoryview, options: Options) -> tuple[bytes, Report]:
         changed=is_changed,
         imports=signatures.report_imports,
         exports=signatures.report_exports,
-        functions=_report_functions(lowering, labels) if lowering else (),
+        functions=lowerings,
         surrogates=uses,
         table=options.table if lowering else None,
         drop_hook=hook,
@@ -133,15 +135,18 @@ def _named_anew(module: Module, signatures: Signatures) -> set[int]:
     return border.union(range(first_gone, len(module.func_imports)))
 
 
-def _adapters_required(lowering: Lowering, labels: FuncLabels) -> ExternrefBuildError:
-    errors = [
-        AdapterRequiredError(
-            f"function `{labels.describe(func)}` needs an adapter: {escape.reason}",
-            where=f"offset {escape.offset:#x} (function {func})",
-            remedy="keep the reference in arguments, results and local variables, or allow adapters",
-        )
-        for func, escape in sorted(lowering.escapes.items())
-    ]
+def _adapters_required(functions: Sequence[FunctionLowering]) -> ExternrefBuildError:
+    errors = []
+    for function in functions:
+        if function.lowering == "adapter":
+            source = f", {function.source}" if function.source else ""
+            errors.append(
+                AdapterRequiredError(
+                    f"function `{function.name}` needs an adapter: {function.reason}",
+                    where=f"offset {function.offset:#x} (function {function.index}{source})",
+                    remedy="keep the reference in arguments, results and local variables, or allow adapters",
+                )
+            )
     return errors[0] if len(errors) == 1 else SeveralErrors(errors)
 
 
@@ -213,8 +218,10 @@ def _strip(revision: Revision, debug_info: DebugInfo) -> None:
             revision.custom[section.start] = None
 
 
-def _report_functions(lowering: Lowering, labels: FuncLabels) -> tuple[FunctionLowering, ...]:
+def _report_functions(module: Module, lowering: Lowering, labels: FuncLabels) -> tuple[FunctionLowering, ...]:
+    sources = locate_sources(module, [escape.offset for escape in lowering.escapes.values()])
     found = [FunctionLowering(func, labels.describe(func), "direct", None, None) for func in lowering.flows]
     for func, escape in lowering.escapes.items():
-        found.append(FunctionLowering(func, labels.describe(func), "adapter", escape.reason, escape.offset))
+        source = sources.get(escape.offset)
+        found.append(FunctionLowering(func, labels.describe(func), "adapter", escape.reason, escape.offset, source))
     return tuple(sorted(found, key=lambda function: function.index))

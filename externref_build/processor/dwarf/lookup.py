@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from externref_build.errors import MalformedModuleError
@@ -26,15 +27,12 @@ def source_lines(sections: Sections, addresses: Iterable[int]) -> dict[int, str]
     wanted = sorted(set(addresses))
     found: dict[int, str] = {}
     lines = sections.get(".debug_line", memoryview(b""))
-    reader = Reader(lines)
-    while not reader.at_end():
-        try:
-            size = int.from_bytes(reader.take(4), "little")
-            unit = Reader(lines, reader.offset, reader.offset + size)
-            reader.skip(size)
-            _read_unit(unit, sections, wanted, found)
-        except MalformedModuleError:
-            continue
+    offset = 0
+    while offset + 4 <= len(lines):
+        start = offset + 4
+        offset = start + int.from_bytes(lines[offset:start], "little")
+        with suppress(MalformedModuleError):
+            _read_unit(Reader(lines, start, min(offset, len(lines))), sections, wanted, found)
     return found
 
 
