@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import wasmtime
+from injection import inject
 from surrogate_guests import generate
 
 from externref_build.metadata import Record, encode_record
@@ -164,9 +166,13 @@ def _assemble(around: str, body: str) -> bytes:
     return bytes(wasmtime.wat2wasm(f"(module $seed {_IMPORTS} {around} {_TAKE.format(body=body)} {custom})"))
 
 
+_DEBUGGED = Path(__file__).resolve().parent.parent / "corpus" / "dwarf"
+
+
 def seed_modules() -> list[bytes]:
-    """Assemble one module for each feature, and generate a few guests."""
+    """Assemble one module for each feature, make guests of compiled modules with debug info, and generate a few."""
     seeds = [_assemble(*texts) for texts in _FEATURES.values()]
+    seeds += [inject(path.read_bytes(), everywhere=True) for path in sorted(_DEBUGGED.glob("*.wasm"))]
     for seed in range(8):
         seeds.append(bytes(wasmtime.wat2wasm(generate(_Seeded(seed), is_plain=seed % 2 == 0).text)))
     return seeds
