@@ -306,6 +306,23 @@ def test_a_full_disk_is_told_once(module: Path, command: str, expected: bytes) -
     assert (done.returncode, done.stderr) == (1, expected)
 
 
+@pytest.mark.parametrize(
+    ("redirection", "arguments", "code", "expected"),
+    [
+        ("<&-", "process - -o out.wasm", 1, "error: the input cannot be read: Bad file descriptor\n  --> stdin\n"),
+        (">&-", "inspect guest.wasm", 1, "error: Bad file descriptor\n  --> stdout\n"),
+        (">&-", "process guest.wasm", 1, "error: the output cannot be written: Bad file descriptor\n  --> stdout\n"),
+        ("<&- >&- 2>&-", "process guest.wasm -o out.wasm", 0, ""),
+        ("2>&-", "process missing.wasm", 1, ""),
+    ],
+)
+def test_streams_can_be_closed(module: Path, redirection: str, arguments: str, code: int, expected: str) -> None:
+    script = f'exec "$0" -m externref_build {arguments} {redirection}'
+    done = subprocess.run(["sh", "-c", script, sys.executable], cwd=module.parent, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (code, expected)
+    assert (module.parent / "out.wasm").exists() == (code == 0)
+
+
 def test_ctrl_c_ends_without_traceback(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "slow")
     # Whoever runs the tests in the background may have made us ignore the signal, and children inherit that.

@@ -16,6 +16,7 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; wrong usage ends in ``SystemExit(2)``."""
+    _replace_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A module's names are UTF-8, whatever the encoding here.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -37,6 +38,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         terminal.say("interrupted")
         return INTERRUPTED
     return code
+
+
+def _replace_closed_streams() -> None:
+    """Open what a daemon or ``>&-`` closed, so that its use fails with an OSError, which is told; stderr is swallowed.
+
+    Otherwise the next file that is opened would take the stream's place. Nothing is buffered, lest the interpreter
+    fails once more over it when it ends.
+    """
+    for name, mode, flags in (
+        ("stdin", "rb", os.O_WRONLY),
+        ("stdout", "wb", os.O_RDONLY),
+        ("stderr", "wb", os.O_WRONLY),
+    ):
+        if getattr(sys, name) is None:
+            stream = os.fdopen(os.open(os.devnull, flags), mode, buffering=0)
+            setattr(sys, name, io.TextIOWrapper(stream, encoding="utf-8", write_through=True))
 
 
 def _give_up_stdout() -> None:
