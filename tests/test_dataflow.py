@@ -107,6 +107,18 @@ ADAPTERS = [
         "local.get",
         "local 2 holds a reference on one path and a number on another",
     ),
+    (
+        "(block (try_table (catch_all 0)"
+        " (try_table (local.set $x (local.get $r)) (throw $t (i32.const 0))))) (local.get $x)",
+        "local.get",
+        "local 2 holds a reference on one path and a number on another",
+    ),
+    (
+        "(local.set $x (local.get $r))"
+        " (loop (drop (local.get $x)) (local.set $x (i32.const 1)) (br_if 0 (local.get $n))) (local.get $r)",
+        "local.get",
+        "local 2 holds a reference on one path and a number on another",
+    ),
 ]
 
 
@@ -120,6 +132,12 @@ def test_what_forces_an_adapter(body: str, mnemonic: str, reason: str) -> None:
 
 
 DIRECT = [
+    "(if (local.get $n) (then (local.set $x (local.get $r))) (else (drop (i32.eqz (local.get $x))))) (local.get $r)",
+    # $x is used up on one path before it is a number on both; $r is not, for it holds another reference by then
+    "(local.set $x (call $echo (call $get (i32.const -1))))"
+    " (if (local.get $n) (then (drop (call $insert (local.get $x)))) (else (local.set $x (i32.const 5))))"
+    " (drop (i32.eqz (local.get $x)))"
+    " (drop (call $insert (local.get $r) (local.set $r (call $get (i32.const -1))))) (local.get $r)",
     "(local.set $x (i32.const 1)) (if (local.get $n) (then (local.set $x (local.get $r)))) (local.get $r)",
     "(loop (local.set $x (local.get $n)) (local.set $x (local.get $r)) (br_if 0 (local.get $n))) (local.get $x)",
     "(br_on_null 0 (local.get $r) (ref.null func)) drop",
