@@ -522,15 +522,17 @@ def test_a_guest_without_the_crate_is_left_alone(tmp_path: Path, capfd: pytest.C
 @pytest.mark.parametrize(
     ("lock", "found"),
     [
+        (None, "is not there"),
         ("version = 4\n", "does not record externref-guest"),
         ('version = 4\n[[package]]\nname = "externref-guest"\nversion = "0.9.9"\n', "records externref-guest 0.9.9"),
     ],
 )
-def test_a_lock_file_of_another_version(tmp_path: Path, lock: str, found: str) -> None:
+def test_a_lock_file_that_does_not_fit(tmp_path: Path, lock: str | None, found: str) -> None:
     module = plugin(tmp_path, manifest=USING, locked="true")
-    write(tmp_path, {"guest/Cargo.lock": lock})
+    if lock is not None:
+        write(tmp_path, {"guest/Cargo.lock": lock})
     said = refused(module, GuestBuildError)
-    assert f"the lock file {found}, and locked forbids to change it, expected externref-guest {sdk_version()}" in said
+    assert f"the lock file {found}, and locked forbids to write it, expected externref-guest {sdk_version()}" in said
     assert str(tmp_path / "guest" / "Cargo.lock") in said
     assert "externref-build cargo update --workspace" in said
     assert cargo_passthrough(["update", "--workspace"], folder=tmp_path / "guest", environ=os.environ) == 0

@@ -95,11 +95,14 @@ def _check_lock(module: ModuleConfig, lock: Path) -> None:
     locked = _locked_sdk(lock)
     if not (module.locked or module.frozen) or locked == sdk_version():
         return
-    found = f"records {SDK_CRATE} {locked}" if locked else f"does not record {SDK_CRATE}"
+    if not lock.exists():
+        found = "is not there"
+    else:
+        found = f"records {SDK_CRATE} {locked}" if locked else f"does not record {SDK_CRATE}"
     raise GuestBuildError(
-        f"the lock file {found}, and {'locked' if module.locked else 'frozen'} forbids to change it, expected "
+        f"the lock file {found}, and {'locked' if module.locked else 'frozen'} forbids to write it, expected "
         f"{SDK_CRATE} {sdk_version()}, which this externref-build supplies",
         where=str(lock),
-        remedy=f"update the lock file, in {module.manifest_path.parent}:\nexternref-build cargo update --workspace\n"
+        remedy=f"bring it up to date, in {module.manifest_path.parent}:\nexternref-build cargo update --workspace\n"
         "or require in pyproject.toml the externref-build with which it was written",
     )
