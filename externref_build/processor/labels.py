@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
 from externref_build.errors import MalformedModuleError
 from externref_build.wasm.module import FUNC, Module
-from externref_build.wasm.names import decode_func_names
+from externref_build.wasm.names import decode_name_at, locate_func_names
 
 
 @dataclass
@@ -21,18 +22,20 @@ class FuncLabels:
         imported = self.module.func_imports
         if func < len(imported):
             return f"{imported[func].module}.{imported[func].name}"
-        return self._names.get(func) or self._export_names.get(func) or f"func[{func}]"
+        return self._name(func) or self._export_names.get(func) or f"func[{func}]"
+
+    def _name(self, func: int) -> str | None:
+        section, names = self._names
+        return decode_name_at(section, names[func]) if func in names else None
 
     @cached_property
     def _export_names(self) -> dict[int, str]:
         return {export.index: export.name for export in reversed(self.module.exports) if export.kind == FUNC}
 
     @cached_property
-    def _names(self) -> dict[int, str]:
-        names: dict[int, str] = {}
+    def _names(self) -> tuple[memoryview, dict[int, int]]:
         for section in self.module.custom_sections("name"):
-            try:
-                names = decode_func_names(self.module.data[section.content : section.end])
-            except MalformedModuleError:
-                continue
-        return names
+            content = self.module.data[section.content : section.end]
+            with suppress(MalformedModuleError):
+                return content, locate_func_names(content)
+        return memoryview(b""), {}

@@ -34,6 +34,9 @@ def decode_unsigned(data: bytes | memoryview, offset: int) -> tuple[int, int]:
     if byte < 0x80:
         return byte, offset
     value, shift = byte & 0x7F, 7
+    byte = data[offset]
+    if byte < 0x80:
+        return value | byte << 7, offset + 1
     while True:
         byte = data[offset]
         offset += 1

@@ -363,16 +363,22 @@ def _decode_exports(reader: Reader) -> tuple[Export, ...]:
 def _index_bodies(reader: Reader) -> tuple[list[int], list[int]]:
     starts: list[int] = []
     ends: list[int] = []
-    for _ in range(reader.count("function bodies", 3)):
-        start = reader.offset
-        size = reader.u32("the size of a function body")
-        if size > reader.end - reader.offset:
-            raise MalformedModuleError(
-                f"a function body of {size} bytes where {reader.end - reader.offset} are left", start
-            )
-        starts.append(reader.offset)
-        reader.offset += size
-        ends.append(reader.offset)
+    count = reader.count("function bodies", 3)
+    data, offset, end = reader.data, reader.offset, reader.end
+    for _ in range(count):
+        reader.offset = offset
+        if offset + 2 <= end and data[offset] >= 0x80 > data[offset + 1]:  # as most sizes are
+            size = data[offset] & 0x7F | data[offset + 1] << 7
+            start = offset + 2
+        else:
+            size = reader.u32("the size of a function body")
+            start = reader.offset
+        if size > end - start:
+            raise MalformedModuleError(f"a function body of {size} bytes where {end - start} are left", offset)
+        starts.append(start)
+        offset = start + size
+        ends.append(offset)
+    reader.offset = offset
     _finish(reader, "the function bodies")
     return starts, ends
 

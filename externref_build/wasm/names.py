@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
 
-from externref_build.wasm.leb128 import encode_unsigned
+from externref_build.errors import MalformedModuleError
+from externref_build.wasm.leb128 import decode_unsigned, encode_unsigned
 from externref_build.wasm.reader import Reader
 
 FUNCTION_NAMES, LOCAL_NAMES, LABEL_NAMES = 1, 2, 3
 
 
-def decode_func_names(section: bytes | memoryview) -> dict[int, str]:
-    """Decode the names of functions.
+def locate_func_names(section: bytes | memoryview) -> dict[int, int]:
+    """Find the name of each function: offsets into the section, for `decode_name_at`.
 
     Raises `MalformedModuleError`, with an offset into the section, where the section is damaged.
     """
@@ -19,10 +20,26 @@ def decode_func_names(section: bytes | memoryview) -> dict[int, str]:
     for subsection_id, start, end in _subsections(section):
         if subsection_id == FUNCTION_NAMES:
             reader = Reader(section, start, end)
-            for _ in range(reader.count("function names", 2)):
-                index = reader.u32("a function")
-                names[index] = reader.take(reader.u32("the length of a name"), "a name").decode(errors="replace")
+            count = reader.count("function names", 2)
+            offset = reader.offset
+            for _ in range(count):
+                if offset + 12 > end:  # the longest index and length would not fit: read with care
+                    reader.offset = offset
+                    reader.u32("a function")
+                    reader.skip(reader.u32("the length of a name"), "a name")
+                index, length_start = decode_unsigned(section, offset)
+                names[index] = length_start
+                size, offset = decode_unsigned(section, length_start)
+                offset += size
+            if offset > end:
+                raise MalformedModuleError("a name reaches beyond its subsection", end)
     return names
+
+
+def decode_name_at(section: bytes | memoryview, offset: int) -> str:
+    """Decode a name that `locate_func_names` found; what is not UTF-8 in it is replaced."""
+    size, start = decode_unsigned(section, offset)
+    return bytes(section[start : start + size]).decode(errors="replace")
 
 
 def rewrite_names(

@@ -29,6 +29,10 @@ class Reader:
 
     def u32(self, what: str = "an integer") -> int:
         """Read an unsigned LEB128 of at most 32 bits."""
+        offset = self.offset
+        if offset < self.end and (byte := self.data[offset]) < 0x80:
+            self.offset = offset + 1
+            return byte
         return self._unsigned(32, what)
 
     def u64(self, what: str = "an integer") -> int:
