@@ -27,7 +27,7 @@ class Subjects:
     medium: dict[str, Path]
     """The engine, optimised, by the crate that gives it references."""
     large: dict[str, Path]
-    """The engine, with dependencies that are not optimised."""
+    """Several versions of the engine, with dependencies that are not optimised."""
 
     def shared(self) -> dict[str, Path]:
         """The modules that both this tool and externref-cli can process, in the order of their sizes."""
@@ -38,13 +38,12 @@ def prepare(cache: Path) -> Subjects:
     """Provide everything, from the cache where it is there already."""
     cache.mkdir(parents=True, exist_ok=True)
     peers = {crate: _install(cache, crate) for crate in PEERS}
-    kinds = ("externref", "externref-guest", "wasm-bindgen")
     return Subjects(
         externref_cli=peers["externref-cli"],
         wasm_bindgen=peers["wasm-bindgen-cli"],
-        small={kind: _build(cache, "loops", "release", kind) for kind in kinds[:2]},
-        medium={kind: _build(cache, "engine", "release", kind) for kind in kinds},
-        large={kind: _build(cache, "engine", "large", kind) for kind in kinds},
+        small={kind: _build(cache, "loops", "release", kind) for kind in ("externref", "externref-guest")},
+        medium={kind: _build(cache, "engine", "release", kind) for kind in ("externref", "wasm-bindgen")},
+        large={kind: _build(cache, "engine", "large", kind, "several") for kind in ("externref", "wasm-bindgen")},
     )
 
 
@@ -59,10 +58,19 @@ def _install(cache: Path, crate: str) -> Path:
     return executable
 
 
-def _build(cache: Path, guest: str, profile: str, kind: str) -> Path:
+def _build(cache: Path, guest: str, profile: str, kind: str, *features: str) -> Path:
     module = cache / "guests" / f"{guest}-{profile}-{kind}.wasm"
     if not module.exists():
-        command = ["cargo", "build", "--profile", profile, "--target", TARGET, "--features", kind]
+        command = [
+            "cargo",
+            "build",
+            "--profile",
+            profile,
+            "--target",
+            TARGET,
+            "--features",
+            ",".join((kind, *features)),
+        ]
         environ = {**os.environ, "CARGO_TARGET_DIR": str(cache / "target")}
         folder = GUESTS / guest
         subprocess.run([*command, *sdk_patch_arguments(sdk_path())], check=True, cwd=folder, env=environ)

