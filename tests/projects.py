@@ -78,6 +78,14 @@ class Front:
         """Build the source distribution and return its files."""
         return sdist_files(self.hook("build_sdist", {}, environ)[0])
 
+    def requires(self, kind: str) -> list[str]:
+        """Ask what else the backend needs to build a wheel, a source distribution, or an editable installation."""
+        ask = "import importlib, json, sys; backend, hook = sys.argv[1:]; "
+        ask += "print(json.dumps(getattr(importlib.import_module(backend), hook)()))"
+        told = self.run("-c", ask, self.backend, f"get_requires_for_build_{kind}")
+        assert told.returncode == 0, told.stderr
+        return [str(requirement) for requirement in json.loads(told.stdout)]
+
     def refused(
         self, hook: str = "build_wheel", settings: Mapping[str, str] = EMPTY, environ: Mapping[str, str] = EMPTY
     ) -> str:

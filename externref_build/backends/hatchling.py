@@ -96,23 +96,25 @@ class ExternrefBuildHook(BuildHookInterface[BuilderConfig]):
     def _require_package(self, module: ModuleConfig) -> None:
         """See that the package will be in the wheel, at the place that its name says."""
         folder = package_folder(module)
-        sources = set(folder.glob("*.py"))
-        place = Path(self.build_config.get_distribution_path(self._place(module)))
-        if place.parent == Path(*module.package.split(".")) and (not sources or sources & self._selected()):
+        if self._packs(module, folder):
             return
+        top = [folder, *folder.parents][module.package.count(".")]
         raise ConfigError(
             f"package is {module.package}, which is not among the packages that hatchling will pack",
             where=f"{module.project_dir / 'pyproject.toml'}, [tool.externref], key package",
             remedy="name it in pyproject.toml:\n[tool.hatch.build.targets.wheel]\n"
-            f'packages = ["{self._relative(_top_folder(module, folder))}"]',
+            f'packages = ["{Path(self._relative(top)).as_posix()}"]',
         )
 
-    def _selected(self) -> set[Path]:
+    def _packs(self, module: ModuleConfig, folder: Path) -> bool:
+        sources = set(folder.glob("*.py"))
         try:
-            return {Path(file.path) for file in self.build_config.builder.recurse_selected_project_files()}
+            place = Path(self.build_config.get_distribution_path(self._place(module)))
+            packed = {Path(file.path) for file in self.build_config.builder.recurse_selected_project_files()}
         except ValueError:
-            # Nothing is configured, and nothing has the project's name.
-            return set()
+            # hatchling's word for: nothing is configured, and nothing has the project's name.
+            return False
+        return place.parent == Path(*module.package.split(".")) and (not sources or not sources.isdisjoint(packed))
 
     def _require_no_keys(self) -> None:
         misplaced = sorted(set(self.config) - _KEYS_OF_HATCHLING)
@@ -129,7 +131,3 @@ class ExternrefBuildHook(BuildHookInterface[BuilderConfig]):
 
     def _relative(self, path: Path) -> str:
         return os.path.relpath(path, self.root)
-
-
-def _top_folder(module: ModuleConfig, folder: Path) -> Path:
-    return [folder, *folder.parents][module.package.count(".")]
