@@ -116,15 +116,17 @@ class Stacks:
     height: int = 0
     refs: list[int] = field(default_factory=list)
     """The heights at which references lie, ascending."""
-    origins: list[int | None] = field(default_factory=list)
-    """For each of them: the local that holds the same reference, if it was read from one or stored to one."""
+    origins: list[tuple[int, int] | None] = field(default_factory=list)
+    """For each of them: the local that it was read from or stored to, if any, and how often that was set by then."""
+    times_set: dict[int, int] = field(default_factory=dict)
+    """How often each local was set so far."""
     ctrls: list[Frame] = field(default_factory=list)
 
     def push_val(self, is_ref: bool = False, origin: int | None = None) -> None:
         """Push one operand; ``origin`` is the local that holds it, too."""
         if is_ref:
             self.refs.append(self.height)
-            self.origins.append(origin)
+            self.origins.append(None if origin is None else (origin, self.times_set.get(origin, 0)))
         self.height += 1
 
     def push_vals(self, count: int, refs: int) -> None:
@@ -160,8 +162,7 @@ class Stacks:
 
     def forget_origin(self, local: int) -> None:
         """Note that a local no longer holds what was read from it."""
-        if local in self.origins:
-            self.origins = [None if origin == local else origin for origin in self.origins]
+        self.times_set[local] = self.times_set.get(local, 0) + 1
 
     def origins_of(self, count: int) -> set[int]:
         """Collect the locals that hold the references among the topmost operands."""
@@ -169,8 +170,8 @@ class Stacks:
         for height, origin in zip(reversed(self.refs), reversed(self.origins), strict=True):
             if height < self.height - count:
                 break
-            if origin is not None:
-                found.add(origin)
+            if origin is not None and self.times_set.get(origin[0], 0) == origin[1]:
+                found.add(origin[0])
         return found
 
     def check_height(self, height: int, offset: int) -> None:
