@@ -139,9 +139,10 @@ def load_config(
     environ = os.environ if environ is None else environ
     table = read_tool_table(project_dir, "externref")
     if table is None:
+        path = project_dir / "pyproject.toml"
         raise ConfigError(
-            "there is no table [tool.externref] in pyproject.toml",
-            where=str(project_dir / "pyproject.toml"),
+            "there is no table [tool.externref] in pyproject.toml" if path.exists() else "there is no pyproject.toml",
+            where=str(path),
             remedy='add it, with the package that receives the module:\n[tool.externref]\npackage = "my_plugin"',
         )
     tables = _module_tables(table, project_dir / "pyproject.toml")

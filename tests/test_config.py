@@ -309,6 +309,13 @@ def test_a_fault_in_the_second_module_says_so(tmp_path: Path) -> None:
     assert "[[tool.externref.modules]] number 2, key locked" in message(tmp_path, two)
 
 
+def test_a_folder_without_pyproject(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / "nowhere")
+    assert "there is no pyproject.toml" in str(caught.value)
+    assert str(tmp_path / "nowhere" / "pyproject.toml") in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
