@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from externref_build.build.engine import build_project
+from externref_build.build.in_place import build_in_place
 from externref_build.build.progress import Progress
 from externref_build.cli.arguments import Arguments
 from externref_build.cli.reports import show_lowerings, show_steps
@@ -18,7 +18,7 @@ def run(given: Arguments) -> int:
         for key, _ in given.config_settings
     }
     config = load_config(Path(given.project), config_settings=settings)
-    for result in build_project(config, progress=Progress(quiet=given.quiet)):
+    for result in build_in_place(config, progress=Progress(quiet=given.quiet)):
         if given.verbose:
             show_steps(result.report)
             show_lowerings(result.report)
