@@ -121,6 +121,15 @@ def test_a_reference_goes_through_the_module_that_was_built(tmp_path: Path, capf
     assert "\x1b" not in streams.err
 
 
+def test_a_quiet_build_tells_only_what_the_compiler_finds(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    build_module(project(tmp_path), progress=Progress(quiet=True))
+    assert capfd.readouterr() == ("", "")
+    (tmp_path / "guest" / "src" / "lib.rs").write_text("fn broken(")
+    with pytest.raises(GuestBuildError):
+        build_module(load_config(tmp_path, environ={}).modules[0], progress=Progress(quiet=True))
+    assert "unclosed delimiter" in capfd.readouterr().err
+
+
 def test_nothing_is_rewritten_when_nothing_changed(tmp_path: Path) -> None:
     module = project(tmp_path)
     first = build_module(module, progress=Progress(quiet=True))

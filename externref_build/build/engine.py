@@ -90,7 +90,8 @@ def build_module(
 
     path = (output_folder or package_folder(module)) / module_file_name(module)
     started = time.perf_counter()
-    guest = build_guest(module, environ=os.environ if environ is None else environ)
+    quiet = {"CARGO_TERM_QUIET": "true"} if progress.quiet else {}
+    guest = build_guest(module, environ={**(os.environ if environ is None else environ), **quiet})
     compiled = time.perf_counter()
     progress.step(
         "Fresh" if guest.fresh else "Compiled",
