@@ -46,7 +46,8 @@ class Layout:
     describe: Callable[[int], str]
     reads_param: Callable[[int, int], bool]
     """Tells whether the body of a local function reads a parameter."""
-    new_types: list[FuncType] = field(default_factory=list)
+    new_types: dict[FuncType, int] = field(default_factory=dict)
+    """The function types that are appended, in order, with their indices."""
     new_funcs: list[NewFunction | None] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
     globals: list[str] = field(default_factory=list)
@@ -73,9 +74,7 @@ class Layout:
         known = self.module.plain_types.get(func_type)
         if known is not None:
             return known
-        if func_type not in self.new_types:
-            self.new_types.append(func_type)
-        return len(self.module.types) + self.new_types.index(func_type)
+        return self.new_types.setdefault(func_type, len(self.module.types) + len(self.new_types))
 
     def table_index(self, name: str) -> int:
         """Find or append one of our tables."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Collection
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Sequence
+from itertools import accumulate
 
 from externref_build.errors import DebugInfoError
 from externref_build.processor import custom
 from externref_build.processor.code import CodeEditor
 from externref_build.processor.dwarf.codemap import CodeMap
 from externref_build.wasm import sections as section_ids
-from externref_build.wasm.edits import Edit, Revision
+from externref_build.wasm.edits import Revision
 from externref_build.wasm.leb128 import decode_unsigned
 from externref_build.wasm.module import Module
 from externref_build.wasm.names import rewrite_names
@@ -19,8 +20,8 @@ from externref_build.wasm.sections import Section
 _STRIP = 'drop it with debug-info = "names" or "strip"'
 
 
-def rename(section: Section, editor: CodeEditor) -> bytes:
-    """Rewrite a name section: imports moved, functions and locals were added."""
+def rename(sections: Sequence[Section], editor: CodeEditor) -> list[bytes]:
+    """Rewrite the name sections: imports moved, functions and locals were added. The last section names what is new."""
     layout = editor.layout
     module = layout.module
     removed = layout.signatures.surrogates
@@ -34,16 +35,22 @@ def rename(section: Section, editor: CodeEditor) -> bytes:
             first.append((first_hole + position, func.name))
         else:
             last.append((module.func_count + position - layout.hole_count, func.name))
-    with custom.located(section):
-        return rewrite_names(
-            module.data[section.content : section.end],
-            imported=imported,
-            renumber=lambda func: None if func in removed else layout.import_index(func),
-            first_funcs=first,
-            last_funcs=last,
-            twins=editor.twins,
-            relabelled={func for func, flow in editor.lowering.flows.items() if flow.deleted},
-        )
+    relabelled = {func for func, flow in editor.lowering.flows.items() if flow.deleted}
+
+    def rewrite(section: Section) -> bytes:
+        is_last = section is sections[-1]
+        with custom.located(section):
+            return rewrite_names(
+                module.data[section.content : section.end],
+                imported=imported,
+                renumber=lambda func: None if func in removed else layout.import_index(func),
+                first_funcs=first if is_last else (),
+                last_funcs=last if is_last else (),
+                twins=editor.twins,
+                relabelled=relabelled,
+            )
+
+    return list(map(rewrite, sections))
 
 
 def move_code_metadata(revision: Revision) -> None:
@@ -53,33 +60,25 @@ def move_code_metadata(revision: Revision) -> None:
     if not found:
         return
     edits = revision.code_edits()
+    starts = [edit.start for edit in edits]
+    growth = list(accumulate((len(edit.data) - (edit.end - edit.start) for edit in edits), initial=0))
 
     def move(func: int, offset: int) -> int | None:
         local = func - len(module.func_imports)
         if not 0 <= local < len(module.body_starts):
             return None
         start = module.body_starts[local]
-        return _move_within(edits, start, start + offset)
+        first, behind = bisect_left(starts, start), bisect_right(starts, start + offset)
+        if behind > first and edits[behind - 1].end > start + offset:
+            behind -= 1
+            if edits[behind].start < start + offset or not edits[behind].data:
+                return None
+        return offset + growth[behind] - growth[first]
 
     for section in found:
         content = module.data[section.content : section.end]
         with custom.located(section):
             revision.custom[section.start] = custom.move_code_metadata(content, move)
-
-
-def _move_within(edits: list[Edit], start: int, offset: int) -> int | None:
-    """Tell where an instruction stands in its body after the edits, from the body's start; None if it is gone."""
-    growth = 0
-    for position in range(bisect_right(edits, start - 1, key=lambda edit: edit.start), len(edits)):
-        edit = edits[position]
-        if edit.start > offset:
-            break
-        if edit.end > offset:
-            if edit.start < offset or not edit.data:
-                return None
-            break
-        growth += len(edit.data) - (edit.end - edit.start)
-    return offset - start + growth
 
 
 def move_debug_info(revision: Revision) -> None:

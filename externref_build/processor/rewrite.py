@@ -193,8 +193,9 @@ def _revise_custom_sections(revision: Revision, editor: CodeEditor, debug_info: 
         else:
             revision.new_custom.append((name, add(b"")))
     if debug_info != "strip":
-        for section in module.custom_sections("name"):
-            revision.custom[section.start] = rename(section, editor)
+        sections = module.custom_sections("name")
+        for section, content in zip(sections, rename(sections, editor), strict=True):
+            revision.custom[section.start] = content
     if debug_info == "keep":
         move_debug_info(revision)
     move_code_metadata(revision)

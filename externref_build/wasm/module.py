@@ -88,11 +88,15 @@ class Module:
 
     def section(self, section_id: int) -> Section | None:
         """Find a section that is not a custom one."""
-        return next((section for section in self.sections if section.id == section_id), None)
+        return self._sections_by_id.get(section_id)
 
     def custom_sections(self, name: str) -> tuple[Section, ...]:
         """Find all custom sections of a name."""
         return tuple(section for section in self.sections if section.name == name)
+
+    @cached_property
+    def _sections_by_id(self) -> dict[int, Section]:
+        return {section.id: section for section in self.sections if section.id != section_ids.CUSTOM}
 
     @cached_property
     def func_imports(self) -> tuple[Import, ...]:
