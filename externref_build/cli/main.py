@@ -26,13 +26,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except ExternrefBuildError as error:
         terminal.show_error(error)
+        _settle_stdout()
         return 1
     except BrokenPipeError:
-        _give_up_stdout()
+        _settle_stdout()
         return 1
     except OSError as error:
         terminal.show_error(ExternrefBuildError(f"{error.strerror or error}", where=str(error.filename or "stdout")))
-        _give_up_stdout()
+        _settle_stdout()
         return 1
     except KeyboardInterrupt:
         terminal.say("interrupted")
@@ -56,6 +57,9 @@ def _replace_closed_streams() -> None:
             setattr(sys, name, io.TextIOWrapper(stream, encoding="utf-8", write_through=True))
 
 
-def _give_up_stdout() -> None:
-    """Send to nowhere what is still buffered, lest the interpreter fails once more over it when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _settle_stdout() -> None:
+    """Write what is still buffered, or send it to nowhere, lest the interpreter fails once more over it when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
