@@ -58,7 +58,7 @@ def _replace_closed_streams() -> None:
 
 
 def _settle_stdout() -> None:
-    """Write what is still buffered, or send it to nowhere, lest the interpreter fails once more over it when it ends."""
+    """Write what is still buffered, or drop it, lest the interpreter fails once more over it when it ends."""
     try:
         sys.stdout.flush()
     except OSError:
