@@ -99,6 +99,18 @@ def test_more_locals_with_references_than_are_followed_take_an_adapter() -> None
     assert Processed(output, {"host.echo": lambda it: it}).call("run", thing) is thing
 
 
+def test_more_parameters_than_are_followed_take_an_adapter() -> None:
+    count = 10_000
+    types = section(1, b"\1\x60" + leb128(count) + I32 * count + b"\0")
+    functions = section(3, b"\1\0") + section(7, b"\1\3run\0\0") + section(10, b"\1\2\0" + END)
+    records = custom_section(RECORDS_SECTION, encode_record(Record(None, "run", (True,) * count)))
+    processor = Processor()
+    processor.process(HEAD + types + functions + records)
+    assert processor.report
+    [function] = processor.report.functions
+    assert function.reason == "more than 4096 locals hold references"
+
+
 @pytest.mark.once
 def test_a_million_functions() -> None:
     types = section(1, b"\2\x60\1\x7f\1\x7f\x60\0\0")

@@ -83,14 +83,12 @@ class Interpreter:
         self._bottom = Frame("func", None, 0, len(self._func_type.results), 0, -1, end, end)
         self._stacks = Stacks()
         self._stacks.push_ctrl(self._bottom)
-        for position in range(len(self._func_type.params)):
-            if self._ref_params >> position & 1:
-                self._set_local(position, True)
 
     def run(self) -> Flow:
         """Read the body until nothing changes any more; raise `Escape` where a reference is not only a reference."""
         for _ in range(MAX_PASSES):
             self._start_pass()
+            self._receive_params()
             self._read_events()
             if self._is_settled:
                 results = self._bottom.end
@@ -103,6 +101,11 @@ class Interpreter:
                     tuple(self._deleted),
                 )
         raise Escape(self._events.body.start, f"its loops are not understood within {MAX_PASSES} passes")
+
+    def _receive_params(self) -> None:
+        for position in range(len(self._func_type.params)):
+            if self._ref_params >> position & 1:
+                self._set_local(position, True)
 
     def _read_events(self) -> None:
         events = self._events.events
