@@ -108,8 +108,8 @@ def declare_values(layout: Layout, revision: Revision, values: Iterable[int], hi
         hidden: Functions that were exported, and by that declared, and no longer are.
     """
     module = layout.module
-    known = {func for func in range(len(module.func_imports), module.func_count) if func not in hidden}
-    undeclared = sorted(set(values) - known)
+    unmoved = range(len(module.func_imports), module.func_count)
+    undeclared = sorted(func for func in set(values) if func not in unmoved or func in hidden)
     if undeclared:
         items = b"".join(map(encode_unsigned, undeclared))
         revision.extend_vector(section_ids.ELEMENT, [b"\x03\x00" + encode_unsigned(len(undeclared)) + items])

@@ -20,7 +20,7 @@ from externref_build.wasm.sections import Section
 _STRIP = 'drop it with debug-info = "names" or "strip"'
 
 
-def rename(sections: Sequence[Section], editor: CodeEditor) -> list[bytes]:
+def rename(sections: Sequence[Section], editor: CodeEditor) -> list[list[bytes | memoryview]]:
     """Rewrite the name sections: imports moved, functions and locals were added. The last section names what is new."""
     layout = editor.layout
     module = layout.module
@@ -37,7 +37,7 @@ def rename(sections: Sequence[Section], editor: CodeEditor) -> list[bytes]:
             last.append((module.func_count + position - layout.hole_count, func.name))
     relabelled = {func for func, flow in editor.lowering.flows.items() if flow.deleted}
 
-    def rewrite(section: Section) -> bytes:
+    def rewrite(section: Section) -> list[bytes | memoryview]:
         is_last = section is sections[-1]
         with custom.located(section):
             return rewrite_names(
@@ -78,7 +78,7 @@ def move_code_metadata(revision: Revision) -> None:
     for section in found:
         content = module.data[section.content : section.end]
         with custom.located(section):
-            revision.custom[section.start] = custom.move_code_metadata(content, move)
+            revision.custom[section.start] = [custom.move_code_metadata(content, move)]
 
 
 def move_debug_info(revision: Revision) -> None:
@@ -103,7 +103,7 @@ def move_debug_info(revision: Revision) -> None:
         from externref_build.processor.debuginfo import patch
 
         for name, content in patch(sections, code_map_of(revision)).items():
-            revision.custom[starts[name]] = bytes(content)
+            revision.custom[starts[name]] = [content]
 
 
 def locate_sources(module: Module, offsets: Collection[int]) -> dict[int, str]:

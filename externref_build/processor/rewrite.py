@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from time import perf_counter
 from typing import Literal, TypeVar
 
@@ -93,6 +94,7 @@ def rewrite(data: bytes | memoryview, options: Options) -> tuple[bytes, Report]:
         clock.step("surrogate calls found", sum(use.calls for use in uses))
         lowering = infer_lowering(module, signatures, namings, describe=labels.describe, demoted=options.demoted)
         clock.step("functions analysed", len(lowering.flows) + len(lowering.escapes))
+        labels.load(lowering.flows.keys() | lowering.escapes.keys())
         lowerings = _report_functions(module, lowering, labels)
         if options.require_direct and lowering.escapes:
             raise _adapters_required(lowerings)
@@ -162,10 +164,11 @@ def _revise(
     """Edit everything but custom sections. Types come last, for every other step may ask for a new one."""
     module = revision.module
 
-    def reads_param(func: int, position: int) -> bool:
-        return position in lowering.events_of(func).indices("local.get")
+    @cache
+    def read_locals(func: int) -> frozenset[int]:
+        return frozenset(lowering.events_of(func).indices("local.get"))
 
-    layout = Layout(module, signatures, lowering.refs, hook, describe, reads_param)
+    layout = Layout(module, signatures, lowering.refs, hook, describe, read_locals)
     editor = CodeEditor(layout, lowering, namings, revision)
     hidden = border.edit_exports(layout, revision, table)
     editor.edit(hidden)
@@ -189,7 +192,7 @@ def _revise_custom_sections(revision: Revision, editor: CodeEditor, debug_info: 
         found: Sequence[Section] = module.custom_sections(name)
         if found:
             with custom.located(found[0]):
-                revision.custom[found[0].start] = add(module.data[found[0].content : found[0].end])
+                revision.custom[found[0].start] = [add(module.data[found[0].content : found[0].end])]
         else:
             revision.new_custom.append((name, add(b"")))
     if debug_info != "strip":

@@ -15,6 +15,9 @@ from externref_build.wasm.leb128 import decode_unsigned, encode_unsigned
 from externref_build.wasm.module import Module
 from externref_build.wasm.sections import CUSTOM, ORDER, Section
 
+Part = bytes | bytearray | memoryview
+"""A piece of the output."""
+
 
 @dataclass(frozen=True, slots=True)
 class Edit:
@@ -34,8 +37,8 @@ class Revision:
     """Inside of sections; they may come in any order but must not overlap."""
     new_sections: dict[int, bytes] = field(default_factory=dict)
     """Payloads of sections that the module doesn't have, by id."""
-    custom: dict[int, bytes | None] = field(default_factory=dict)
-    """New contents of custom sections, by the offset at which they start; None removes one."""
+    custom: dict[int, Sequence[Part] | None] = field(default_factory=dict)
+    """New contents of custom sections in parts, by the offset at which they start; None removes one."""
     new_custom: list[tuple[str, bytes]] = field(default_factory=list)
     """Names and contents of custom sections to append."""
 
@@ -77,11 +80,11 @@ class Revision:
         code = self.module.section(section_ids.CODE)
         return edits[_edits_of(edits, code)] if code else []
 
-    def apply(self) -> list[bytes | memoryview]:
+    def apply(self) -> list[Part]:
         """Return the output as slices, ready to be joined or written."""
         data = self.module.data
         edits = self._sorted()
-        parts: list[bytes | memoryview] = [data[:8]]
+        parts: list[Part] = [data[:8]]
         pending = [section_id for section_id in ORDER if section_id in self.new_sections]
         position = 0
         for section in self.module.sections:
@@ -91,16 +94,16 @@ class Revision:
             elif section.start in self.custom:
                 content = self.custom[section.start]
                 if content is not None:
-                    parts += _new_section(CUSTOM, b"".join((data[section.payload : section.content], content)))
+                    parts += _new_section(CUSTOM, data[section.payload : section.content], *content)
                 continue
             last = bisect_right(edits, section.end, lo=position, key=_edit_start)
             parts += _edit_section(data, section, edits[position:last])
             position = last
         for section_id in pending:
             parts += _new_section(section_id, self.new_sections[section_id])
-        for name, content in self.new_custom:
+        for name, new_content in self.new_custom:
             encoded = name.encode()
-            parts += _new_section(CUSTOM, encode_unsigned(len(encoded)) + encoded + content)
+            parts += _new_section(CUSTOM, encode_unsigned(len(encoded)) + encoded, new_content)
         return parts
 
 
@@ -114,8 +117,8 @@ def _edit_start(edit: Edit) -> int:
     return edit.start
 
 
-def _new_section(section_id: int, payload: bytes) -> list[bytes | memoryview]:
-    return [bytes((section_id,)) + encode_unsigned(len(payload)), payload]
+def _new_section(section_id: int, *payload: Part) -> list[Part]:
+    return [bytes((section_id,)) + encode_unsigned(sum(map(len, payload))), *payload]
 
 
 def _growth(edits: Iterable[Edit]) -> int:
@@ -150,12 +153,12 @@ def _resize_bodies(module: Module, edits: list[Edit]) -> list[Edit]:
     return resized
 
 
-def _edit_section(data: memoryview, section: Section, edits: list[Edit]) -> list[bytes | memoryview]:
+def _edit_section(data: memoryview, section: Section, edits: list[Edit]) -> list[Part]:
     if not edits:
         return [data[section.start : section.end]]
     size = section.end - section.payload + _growth(edits)
     width = section.payload - section.start - 1
-    parts: list[bytes | memoryview] = [bytes((section.id,)) + encode_unsigned(size, width)]
+    parts: list[Part] = [bytes((section.id,)) + encode_unsigned(size, width)]
     offset = section.payload
     for edit in edits:
         parts.append(data[offset : edit.start])

@@ -34,6 +34,12 @@ _PATTERNS = {
     "castflags": rb".",
 }
 _UNCOUNTABLE = frozenset({"labels", "valtypes", "catches"})
+_SHORT_PATTERNS = {
+    **dict.fromkeys(("local", "s32", "s64", "label", "global", "func"), rb"[\x00-\x7f]"),
+    "memarg": rb"[\x00-\x3f][\x00-\x7f]",
+    "blocktype": rb"\x40",
+}
+"""What most immediates look like. The patterns above match these as well, but more slowly."""
 
 
 def _escape(data: bytes) -> bytes:
@@ -42,12 +48,18 @@ def _escape(data: bytes) -> bytes:
 
 def instruction_pattern(opcodes: Iterable[Opcode]) -> bytes:
     """Build the source of a regular expression (DOTALL) that matches one instruction with one of the opcodes."""
+    short: dict[bytes, list[bytes]] = {}
     by_tail: dict[bytes, list[bytes]] = {}
     for opcode in opcodes:
         if _UNCOUNTABLE.isdisjoint(opcode.immediates):
             tail = b"".join(_PATTERNS.get(kind, _LEB32) for kind in opcode.immediates)
             by_tail.setdefault(tail, []).append(encode_opcode(opcode))
-    return b"(?:" + b"|".join(_opcode_pattern(encoded) + tail for tail, encoded in by_tail.items()) + b")"
+            if opcode.prefix is None and len(opcode.immediates) < 2:
+                short_tail = b"".join(_SHORT_PATTERNS.get(kind, b"") for kind in opcode.immediates)
+                if short_tail or not opcode.immediates:
+                    short.setdefault(short_tail, []).append(encode_opcode(opcode))
+    tails = [*short.items(), *by_tail.items()]
+    return b"(?:" + b"|".join(_opcode_pattern(encoded) + tail for tail, encoded in tails) + b")"
 
 
 def _opcode_pattern(encoded: list[bytes]) -> bytes:

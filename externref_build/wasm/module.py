@@ -6,6 +6,7 @@ Everything here is an offset into the input, so that a rewriter can replace sing
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -345,7 +346,7 @@ def _decode_func_type_indices(reader: Reader) -> Sequence[int]:
     payload = bytes(reader.data[reader.offset : reader.end])
     if len(payload) == count and payload.isascii():
         return payload
-    indices = [reader.u32("the type of a function") for _ in range(count)]
+    indices = array("I", (reader.u32("the type of a function") for _ in range(count)))
     _finish(reader, "the functions")
     return indices
 
@@ -364,9 +365,8 @@ def _decode_exports(reader: Reader) -> tuple[Export, ...]:
     return tuple(exports)
 
 
-def _index_bodies(reader: Reader) -> tuple[list[int], list[int]]:
-    starts: list[int] = []
-    ends: list[int] = []
+def _index_bodies(reader: Reader) -> tuple[Sequence[int], Sequence[int]]:
+    starts, ends = array("I"), array("I")
     count = reader.count("function bodies", 3)
     data, offset, end = reader.data, reader.offset, reader.end
     for _ in range(count):

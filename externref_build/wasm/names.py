@@ -11,8 +11,8 @@ from externref_build.wasm.reader import Reader
 FUNCTION_NAMES, LOCAL_NAMES, LABEL_NAMES = 1, 2, 3
 
 
-def locate_func_names(section: bytes | memoryview) -> dict[int, int]:
-    """Find the name of each function: offsets into the section, for `decode_name_at`.
+def locate_func_names(section: bytes | memoryview, wanted: Container[int] | None = None) -> dict[int, int]:
+    """Find the names of the wanted functions, or of all: offsets into the section, for `decode_name_at`.
 
     Raises `MalformedModuleError`, with an offset into the section, where the section is damaged.
     """
@@ -28,7 +28,8 @@ def locate_func_names(section: bytes | memoryview) -> dict[int, int]:
                     reader.u32("a function")
                     reader.skip(reader.u32("the length of a name"), "a name")
                 index, length_start = decode_unsigned(section, offset)
-                names[index] = length_start
+                if wanted is None or index in wanted:
+                    names[index] = length_start
                 size, offset = decode_unsigned(section, length_start)
                 offset += size
             if offset > end:
@@ -51,8 +52,8 @@ def rewrite_names(
     last_funcs: Iterable[tuple[int, str]],
     twins: Mapping[int, Mapping[int, int]],
     relabelled: Container[int],
-) -> bytes:
-    """Bring a name section in line with new functions and locals.
+) -> list[bytes | memoryview]:
+    """Bring a name section in line with new functions and locals; return its content in parts.
 
     Args:
         section: The content of the old section.
@@ -63,7 +64,7 @@ def rewrite_names(
         twins: For each function, and each of its old locals: the new local that holds the same variable.
         relabelled: Functions some of whose blocks are gone, so that the names of their labels no longer fit.
     """
-    parts: list[bytes] = []
+    parts: list[bytes | memoryview] = []
     for subsection_id, start, end in _subsections(section):
         reader = Reader(section, start, end)
         if subsection_id == FUNCTION_NAMES:
@@ -73,9 +74,9 @@ def rewrite_names(
             gone: Container[int] = relabelled if subsection_id == LABEL_NAMES else ()
             content = _rewrite_inner_names(reader, imported, renumber, known_twins, gone)
         else:
-            content = bytes(section[start:end])
-        parts += (bytes((subsection_id,)), encode_unsigned(len(content)), content)
-    return b"".join(parts)
+            content = [memoryview(section)[start:end]]
+        parts += (bytes((subsection_id,)), encode_unsigned(sum(map(len, content))), *content)
+    return parts
 
 
 def _subsections(section: bytes | memoryview) -> list[tuple[int, int, int]]:
@@ -101,10 +102,10 @@ def _rewrite_func_names(
     renumber: Callable[[int], int | None],
     first_funcs: Iterable[tuple[int, str]],
     last_funcs: Iterable[tuple[int, str]],
-) -> bytes:
+) -> list[bytes | memoryview]:
     """Renumber the imports, which come first, and keep the rest as it is."""
     count = reader.count("function names", 2)
-    entries = []
+    entries: list[bytes | memoryview] = []
     left = count
     while left:
         start = reader.offset
@@ -118,9 +119,9 @@ def _rewrite_func_names(
         if moved is not None:
             entries.append(encode_unsigned(moved) + encode_unsigned(len(name)) + name)
     entries += [_name_entry(*entry) for entry in first_funcs]
-    rest = bytes(reader.data[reader.offset : reader.end])
+    rest = memoryview(reader.data)[reader.offset : reader.end]
     behind = [_name_entry(*entry) for entry in last_funcs]
-    return b"".join((encode_unsigned(len(entries) + left + len(behind)), *entries, rest, *behind))
+    return [encode_unsigned(len(entries) + left + len(behind)), *entries, rest, *behind]
 
 
 def _rewrite_inner_names(
@@ -129,9 +130,9 @@ def _rewrite_inner_names(
     renumber: Callable[[int], int | None],
     twins: Mapping[int, Mapping[int, int]],
     gone: Container[int],
-) -> bytes:
+) -> list[bytes | memoryview]:
     """Rewrite names of things inside of functions: of locals, or of labels."""
-    entries = []
+    entries: list[bytes | memoryview] = []
     for _ in range(reader.count("functions with names", 2)):
         index = reader.u32("a function")
         start = reader.offset
@@ -155,4 +156,4 @@ def _rewrite_inner_names(
             ]
             content = b"".join((encode_unsigned(count + len(added)), content[first - start :], *added))
         entries.append(encode_unsigned(moved) + content)
-    return encode_unsigned(len(entries)) + b"".join(entries)
+    return [encode_unsigned(len(entries)), *entries]
