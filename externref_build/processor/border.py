@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
 from externref_build.processor.inference import Lowering
 from externref_build.processor.layout import DROP_HOOK_TYPE, Layout
@@ -41,9 +42,8 @@ def edit_exports(layout: Layout, revision: Revision, table: str | None) -> set[i
 
 def edit_indices(layout: Layout, revision: Revision) -> None:
     """Let tables, globals, element segments and the start section name functions in their integer form."""
-    sites = list(layout.module.func_index_sites())
     start = layout.module.start_site()
-    for site in [*sites, start] if start else sites:
+    for site in chain(layout.module.func_index_sites(), [start] if start else []):
         if not layout.is_unchanged(site.index):
             revision.replace_index(site.start, site.end, layout.integer_form(site.index))
 

@@ -254,11 +254,12 @@ class Module:
         return IndexSite(start, end, self.func_type_indices[local])
 
     @cached_property
-    def _type_index_ends(self) -> list[int]:
+    def _type_index_ends(self) -> Sequence[int]:
         section = self.section(section_ids.FUNCTION)
         assert section is not None
         _, start = decode_unsigned(self.data, section.payload)
-        return [match.end() for match in re.compile(rb"[\0-\x7f]").finditer(self.data, start, section.end)]
+        matches = re.compile(rb"[\0-\x7f]").finditer(self.data, start, section.end)
+        return array("I", (match.end() for match in matches))
 
 
 def decode_module(data: bytes | memoryview) -> Module:
