@@ -44,8 +44,8 @@ class Layout:
     drop_hook: tuple[str, str] | None
     """Module and name of the import to call with what is dropped."""
     describe: Callable[[int], str]
-    reads_param: Callable[[int, int], bool]
-    """Tells whether the body of a local function reads a parameter."""
+    read_locals: Callable[[int], frozenset[int]]
+    """Tells which parameters and locals the body of a local function reads."""
     new_types: dict[FuncType, int] = field(default_factory=dict)
     """The function types that are appended, in order, with their indices."""
     new_funcs: list[NewFunction | None] = field(default_factory=list)
@@ -174,7 +174,7 @@ class Layout:
 
         def read(position: int) -> str:
             if refs.params >> position & 1:
-                if func >= len(self.module.func_imports) and not self.reads_param(func, position):
+                if func >= len(self.module.func_imports) and position not in self.read_locals(func):
                     return "i32.const -1"
                 return f"local.get {position}\n call $push"
             return f"local.get {position}"
