@@ -29,7 +29,6 @@ from externref_build.build import (
     use_existing_module,
 )
 from externref_build.build.checks import check_result
-from externref_build.build.output import write_whole
 from externref_build.config import ModuleConfig, load_config
 from externref_build.errors import (
     ConfigError,
@@ -38,6 +37,7 @@ from externref_build.errors import (
     MissingExportError,
     OutputError,
 )
+from externref_build.output import write_whole
 from externref_build.processor import Processor
 from externref_build.processor.report import Declaration
 
@@ -292,7 +292,7 @@ def test_a_read_only_folder() -> None:
 
 KILLED_WHILE_WRITING = """
 import os, pathlib, sys, time
-from externref_build.build.output import write_whole
+from externref_build.output import write_whole
 def wait(descriptor):
     print("writing", flush=True)
     time.sleep(60)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from projects import CARGO, GUEST, WITHOUT_CARGO, Front, is_processed, sdist_files, wheel_files, write
 
-from externref_build.build.output import remove_former_outputs
+from externref_build.output import remove_former_outputs
 
 pytestmark = pytest.mark.once
 

@@ -19,8 +19,8 @@ import maturin
 from externref_build.backends.maturin_archives import keep_sources_only, require_modules
 from externref_build.backends.reporting import errors_for_users
 from externref_build.build import Progress, build_in_place
-from externref_build.build.output import write_whole
 from externref_build.config import Config, load_config
+from externref_build.output import write_whole
 
 _Settings: TypeAlias = "dict[str, Any] | None"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from externref_build.build.engine import BuildResult, build_module, build_project, module_file_name, use_existing_module
 from externref_build.build.in_place import build_in_place, modules_in_place, remove_former_modules
-from externref_build.build.output import remove_former_outputs
 from externref_build.build.packages import package_folder
 from externref_build.build.progress import Progress
 from externref_build.build.sources import built_files, project_sources
+from externref_build.output import remove_former_outputs
 
 __all__ = [
     "BuildResult",

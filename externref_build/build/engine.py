@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from externref_build.build.output import write_whole
 from externref_build.build.packages import package_folder
 from externref_build.build.progress import Progress
 from externref_build.config import Config, ModuleConfig
 from externref_build.errors import ConfigError, ExternrefBuildError, OutputError
 from externref_build.guests.manifest import default_name
+from externref_build.output import write_whole
 
 if TYPE_CHECKING:
     from externref_build.processor.report import Report

@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from externref_build.build.engine import BuildResult, build_project, module_file_name
-from externref_build.build.output import remove_former_outputs, write_whole
 from externref_build.build.packages import package_folder
 from externref_build.build.progress import Progress
 from externref_build.config import Config
 from externref_build.guests.sdk import WORKSPACE_FOLDER
+from externref_build.output import remove_former_outputs, write_whole
 
 
 def modules_in_place(config: Config) -> list[Path]:

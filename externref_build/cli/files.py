@@ -41,7 +41,7 @@ def write_module(name: str, data: bytes) -> None:
 
     A symbolic link keeps pointing where it does; devices and named pipes are written to as they are.
     """
-    from externref_build.build.output import write_whole
+    from externref_build.output import write_whole
 
     path = Path(os.path.realpath(name))
     try:

@@ -24,6 +24,9 @@ from externref_build.wasm.types import FuncType
 MAX_RESTARTS = 12
 """How often the inference starts over before it does without inner functions."""
 
+MAX_READINGS = 64
+"""How often bodies are read, on average, before all functions that touch references take adapters instead."""
+
 _SURROGATE_REFS = {
     "insert": Refs(params=1),
     "get": Refs(results=1),
@@ -71,6 +74,10 @@ def infer_lowering(
     return lowering
 
 
+class _TooMuchWorkError(Exception):
+    """The bodies were read too often; the time that inference takes must stay linear in the size of the module."""
+
+
 @dataclass(slots=True)
 class _Inference:
     module: Module
@@ -93,13 +100,28 @@ class _Inference:
     pending: deque[int] = field(default_factory=deque)
     queued: set[int] = field(default_factory=set)
     may_spill: bool = True
+    size: int = 0
+    """The number of events in all bodies that were decoded."""
+    work: int = 0
+    """The number of events that were interpreted."""
 
     def infer(self, *, may_spill: bool) -> Lowering:
-        """Restart until no inner function has to be locked any more."""
+        """Decide on all functions, or give them all adapters where that would take too long."""
         self.may_spill = may_spill
+        self.work = 0
         self.tag_types = self.module.tag_types()
         self.locked = self._fixed_functions()
         roots = self._find_roots()
+        try:
+            self._infer_from(roots)
+        except _TooMuchWorkError:
+            self.inner, self.flows = {}, {}
+            reason = f"references are not understood within {MAX_READINGS} readings of each function"
+            self.escapes = {func: Escape(self.module.body(func)[0], reason) for func in roots}
+        return Lowering(self._refs(), dict(self.flows), dict(self.escapes), self._events_of)
+
+    def _infer_from(self, roots: set[int]) -> None:
+        """Restart until no inner function has to be locked any more."""
         for restart in range(MAX_RESTARTS + 1):
             if restart == MAX_RESTARTS:
                 self.locked.update(range(len(self.module.func_imports), self.module.func_count))
@@ -111,7 +133,6 @@ class _Inference:
             if not to_lock:
                 break
             self.locked |= to_lock
-        return Lowering(self._refs(), dict(self.flows), dict(self.escapes), self._events_of)
 
     def _fixed_functions(self) -> set[int]:
         """Collect the functions whose types others rely on: exported ones and those in tables, globals and start."""
@@ -134,6 +155,7 @@ class _Inference:
     def _events_of(self, func: int) -> BodyEvents:
         if func not in self.events:
             self.events[func] = decode_events(self.module, func)
+            self.size += len(self.events[func].events)
         return self.events[func]
 
     def _schedule(self, funcs: Iterable[int]) -> None:
@@ -183,6 +205,10 @@ class _Inference:
             reason = "it is exported under names that declare different references"
             self.escapes[func] = Escape(self.module.body(func)[0], reason)
             return
+        events = self._events_of(func)
+        self.work += len(events.events)
+        if self.work > MAX_READINGS * self.size:
+            raise _TooMuchWorkError
         declared = self.signatures.exported.get(func)
         is_open = declared is None and func not in self.locked
         if is_open and func not in self.results:  # or with fewer references among its parameters
@@ -193,7 +219,7 @@ class _Inference:
         for is_consuming in (False, True):
             interpreter = Interpreter(
                 self.module.data,
-                self._events_of(func),
+                events,
                 self.module.func_type(func),
                 self.inner.get(func, 0) if is_open else refs.params,
                 None if is_open else refs.results,

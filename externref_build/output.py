@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import secrets
 import sys
@@ -17,6 +18,9 @@ from pathlib import Path
 from typing import IO
 
 from externref_build.errors import OutputError
+
+_PIECE = 1 << 20
+"""In bytes."""
 
 _MODE = 0o644
 """Of the file, whatever the umask: the same sources make the same wheel."""
@@ -32,7 +36,7 @@ def write_whole(path: Path, content: bytes) -> bool:
             raise FileExistsError(errno.EEXIST, "something other than a file is there")
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(path)
-        if path.is_file() and path.read_bytes() == content:
+        if _has_content(path, content):
             return False
         _replace(path, content)
     except OSError as error:
@@ -42,6 +46,15 @@ def write_whole(path: Path, content: bytes) -> bool:
             remedy="make the folder writable and see that its disk has room; what was there before is unchanged",
         ) from error
     return True
+
+
+def _has_content(path: Path, content: bytes) -> bool:
+    """Compare a file with content, piece by piece: both may be large."""
+    if not path.is_file() or path.stat().st_size != len(content):
+        return False
+    view = memoryview(content)
+    with path.open("rb") as file:
+        return all(file.read(_PIECE) == view[start : start + _PIECE] for start in range(0, len(content), _PIECE))
 
 
 def remove_former_outputs(record: Path, folder: Path, outputs: Iterable[Path]) -> None:
@@ -82,7 +95,7 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def _remove_abandoned(path: Path) -> None:
-    for partial in path.parent.glob(f".{path.name}.*.partial"):
+    for partial in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
         with contextlib.suppress(OSError):
             with partial.open("rb") as file:
                 abandoned = _lock(file)
