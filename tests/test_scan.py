@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from plugins import leb128, section
 from wasmtime import wat2wasm
 
-from externref_build.processor.scan import CALL, REF_FUNC, RETURN_CALL, NamingIndex
-from externref_build.wasm.module import decode_module
+from externref_build.processor.scan import CALL, REF_FUNC, RETURN_CALL, NamingIndex, index_pattern
+from externref_build.wasm.instructions import immediate, iterate_instructions
+from externref_build.wasm.module import Module, decode_body, decode_module
 
 IMPORTS = "\n".join(f'(import "host" "f{index}" (func $f{index}))' for index in range(20))
 
@@ -32,3 +38,87 @@ def test_the_instructions_that_name_a_function_are_found(body: str, func: int, e
     assert [naming.opcode for naming in namings] == expected
     assert {naming.func for naming in namings} <= {func}
     assert all(module.data[naming.start] == naming.opcode for naming in namings)
+
+
+INDICES = st.one_of(st.integers(0, 300), st.sampled_from([0x7F, 0x80, 0x3FFF, 0x4000, 0x1FFFFF, 0x200000, 0xFFFFFFFF]))
+
+
+@given(st.sets(INDICES, min_size=1, max_size=12), INDICES, st.integers(1, 5))
+def test_a_pattern_matches_the_encodings_of_its_indices_only(wanted: set[int], index: int, width: int) -> None:
+    pattern = re.compile(index_pattern(sorted(wanted)), re.DOTALL)
+    for number in wanted | {index}:
+        encoded = leb128(number, width)
+        match = pattern.match(encoded + b"\x80\x00")
+        assert bool(match) == (number in wanted)
+        assert match is None or match.end() == len(encoded)
+
+
+@given(st.sets(INDICES, min_size=1, max_size=5), st.binary(min_size=1, max_size=6))
+def test_no_other_bytes_match(wanted: set[int], data: bytes) -> None:
+    match = re.compile(index_pattern(sorted(wanted)), re.DOTALL).match(data)
+    if match:
+        value = sum((byte & 0x7F) << 7 * position for position, byte in enumerate(match.group()))
+        assert value in wanted
+
+
+FUNCTIONS = 200
+
+INSTRUCTIONS = st.one_of(
+    st.builds(
+        lambda opcode, func, width: opcode + leb128(func, width),
+        st.sampled_from([b"\x10", b"\x12", b"\xd2"]),
+        st.integers(0, FUNCTIONS - 1),
+        st.integers(1, 5),
+    ),
+    # numbers, tables and types in whose bytes something like a call stands
+    st.builds(lambda data: b"\x44" + data, st.binary(min_size=8, max_size=8)),
+    st.builds(
+        lambda data: b"\xfd\x0c" + data.ljust(16, b"\x10"),
+        st.lists(st.sampled_from(b"\x10\x12\xd2\0\1\x80")).map(bytes).filter(lambda data: len(data) < 17),
+    ),
+    st.builds(
+        lambda labels: b"\x0e" + leb128(len(labels)) + bytes(labels) + b"\x10",
+        st.lists(st.sampled_from(b"\x10\x12\0\1"), max_size=200),
+    ),
+    st.builds(lambda value: b"\x11" + leb128(value) + b"\x10", st.integers(0, 300)),
+    st.sampled_from(
+        [b"\x41\x10", b"\x41\x90\x01", b"\x1a", b"\x02\x40", b"\x20\x10", b"\x28\x02\x10", b"\x1c\2\x7f\x7f"]
+    ),
+)
+
+
+@given(
+    st.lists(st.lists(INSTRUCTIONS, max_size=8).map(b"".join), min_size=1, max_size=5),
+    st.sets(st.integers(0, FUNCTIONS - 1), max_size=40),
+)
+def test_every_naming_is_found(bodies: list[bytes], wanted: set[int]) -> None:
+    """Also those behind the first 127 functions, whose indices take two bytes, and in bodies found before."""
+    bodies = [b"\0" + body + b"\x0b" for body in bodies] + [b"\0\x0b"] * (FUNCTIONS - 3 - len(bodies))
+    module = decode_module(
+        b"\0asm\1\0\0\0"
+        + section(1, b"\1\x60\0\0")
+        + section(2, b"\3" + b"\1a\1b\0\0" * 3)
+        + section(3, leb128(len(bodies)) + b"\0" * len(bodies))
+        + section(9, b"\1\3\0" + leb128(FUNCTIONS) + b"".join(map(leb128, range(FUNCTIONS))))
+        + section(10, leb128(len(bodies)) + b"".join(leb128(len(body)) + body for body in bodies))
+    )
+    namings = NamingIndex(module)
+    namings.search(sorted(wanted)[::2])
+    namings.search(wanted)
+    for func in wanted:
+        found = [(naming.opcode, naming.start, naming.end, naming.caller) for naming in namings.namings(func)]
+        assert found == naively(module, func)
+        assert namings.callers(func) == {caller for *_, caller in found}
+        assert namings.is_value(func) == any(opcode == 0xD2 for opcode, *_ in found)
+        assert namings.count_calls(func) == sum(opcode != 0xD2 for opcode, *_ in found)
+
+
+def naively(module: Module, func: int) -> list[tuple[int, int, int, int]]:
+    found = []
+    for caller in range(len(module.func_imports), module.func_count):
+        start, end = module.body(caller)
+        for instruction in iterate_instructions(module.data, decode_body(module.data, start, end).locals_end, end):
+            opcode = module.data[instruction[1]]
+            if opcode in (0x10, 0x12, 0xD2) and immediate(module.data, instruction) == func:
+                found.append((opcode, *instruction[1:], caller))
+    return found
