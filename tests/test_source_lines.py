@@ -52,7 +52,19 @@ def test_the_lines_are_those_of_an_independent_reader(path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("damaged", [b"", b"\x05", b"\x10\0\0\0\x05\0", b"\xff\xff\xff\xff\x05\0\x04\0"])
+LINES_5 = b"\5\0\4\0\x20\0\0\0\1\1\1\0\1\1"
+"""The header of a unit of DWARF 5, up to the formats of directories and files."""
+
+DAMAGED = {
+    "no unit": b"",
+    "no size": b"\x05",
+    "cut off": b"\x10\0\0\0\x05\0",
+    "a size beyond the section": b"\xff\xff\xff\xff\x05\0\x04\0",
+    "a directory by name": b"\x2c\0\0\0" + LINES_5 + b"\1\1\x08\1d\0" + b"\1\2\x08\1x\0" + b"\0" * 18,
+}
+
+
+@pytest.mark.parametrize("damaged", DAMAGED.values(), ids=DAMAGED)
 def test_damaged_debug_info_names_nothing(damaged: bytes) -> None:
     assert source_lines({".debug_line": memoryview(damaged)}, [1, 2, 3]) == {}
 

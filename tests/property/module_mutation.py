@@ -61,7 +61,7 @@ def mutate(data: bytes, choices: Choices) -> bytes:
 def _mutate_once(data: bytes, chooser: Chooser) -> bytes:
     parts = _take_apart(data)
     if not parts or chooser.chance(1, 20):
-        return _change_bytes(data, chooser)
+        return change_bytes(data, chooser)
     change: Callable[[list[_Part], Chooser], list[_Part]]
     change = chooser.pick(
         [_change_payload, _change_payload, _change_body, _change_body, _change_count, _change_sections]
@@ -92,7 +92,7 @@ def _put_together(head: bytes, parts: list[_Part], chooser: Chooser) -> bytes:
     return b"".join(encoded)
 
 
-def _change_bytes(data: bytes, chooser: Chooser) -> bytes:
+def change_bytes(data: bytes, chooser: Chooser) -> bytes:
     """Change a few bytes at one place, or the number that stands there."""
     start = chooser.below(len(data) + 1)
     kind = chooser.below(7)
@@ -125,7 +125,7 @@ def _change_number(data: bytes, start: int, chooser: Chooser) -> bytes:
 
 def _change_payload(parts: list[_Part], chooser: Chooser) -> list[_Part]:
     position = chooser.below(len(parts))
-    changed = replace(parts[position], payload=_change_bytes(parts[position].payload, chooser))
+    changed = replace(parts[position], payload=change_bytes(parts[position].payload, chooser))
     return [*parts[:position], changed, *parts[position + 1 :]]
 
 
@@ -148,7 +148,7 @@ def _change_body(parts: list[_Part], chooser: Chooser) -> list[_Part]:
     if chooser.chance(1, 10):
         bodies[chosen] = bodies[chooser.below(len(bodies))]
     else:
-        bodies[chosen] = _change_bytes(bodies[chosen], chooser)
+        bodies[chosen] = change_bytes(bodies[chosen], chooser)
     payload = encode_unsigned(count) + b"".join(encode_unsigned(len(body)) + body for body in bodies)
     return [*parts[:position], _Part(CODE, payload), *parts[position + 1 :]]
 

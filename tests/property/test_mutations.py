@@ -6,16 +6,24 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from guest_model import Chooser
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from module_mutation import mutate
+from module_mutation import change_bytes, mutate
 from processing_invariant import check
 from seed_modules import seed_modules
 from test_differential import DrawnChoices, SeededChoices
 
+from externref_build.processor.dwarf.lookup import source_lines
+from externref_build.wasm.module import decode_module
 from externref_build.wasm.sections import MAGIC
 
 SEEDS = seed_modules()
+DEBUGGED = [
+    {section.name: module.data[section.content : section.end] for section in module.sections if section.name}
+    for module in map(decode_module, SEEDS)
+    if module.custom_sections(".debug_line")
+]
 FOUND = sorted((Path(__file__).resolve().parent.parent / "fuzz" / "corpus").iterdir())
 
 
@@ -35,6 +43,15 @@ def test_what_fuzzing_found_stays_found(path: Path) -> None:
 def test_mutated_modules(data: st.DataObject) -> None:
     choices = DrawnChoices(data)
     check(mutate(SEEDS[choices.below(len(SEEDS))], choices))
+
+
+@given(st.data())
+def test_mutated_line_programs_name_what_they_can(data: st.DataObject) -> None:
+    choices = DrawnChoices(data)
+    sections = dict(DEBUGGED[choices.below(len(DEBUGGED))])
+    sections[".debug_line"] = memoryview(change_bytes(bytes(sections[".debug_line"]), Chooser(choices)))
+    found = source_lines(sections, range(0, 1000, 7))
+    assert all(":" in place for place in found.values())
 
 
 @given(st.binary(max_size=200), st.booleans())

@@ -14,6 +14,7 @@ _STRING, _BLOCK, _DATA1, _DATA2, _DATA4, _DATA8, _DATA16 = 0x08, 0x09, 0x0B, 0x0
 _STRP, _LINE_STRP, _UDATA = 0x0E, 0x1F, 0x0F
 _SIZES = {_DATA1: 1, _DATA2: 2, _DATA4: 4, _DATA8: 8, _DATA16: 16}
 _PATH, _DIRECTORY_INDEX = 1, 2
+_MAX_STRING = 4096
 
 Sections = Mapping[str, memoryview]
 
@@ -64,11 +65,10 @@ def _read_unit(unit: Reader, sections: Sections, wanted: list[int], found: dict[
     unit.offset = program_start
 
     def report(start: int, end: int, file: int, line: int) -> None:
-        position = bisect_left(wanted, start)
-        while position < len(wanted) and wanted[position] < end:
-            if line:
-                found.setdefault(wanted[position], f"{files.get(file, '?')}:{line}")
-            position += 1
+        if line:
+            first, behind = bisect_left(wanted, start), bisect_left(wanted, end)
+            found.update((address, f"{files.get(file, '?')}:{line}") for address in wanted[first:behind])
+            del wanted[first:behind]
 
     _run(unit, program, report)
 
@@ -98,7 +98,7 @@ def _run(unit: Reader, program: _Program, report: Callable[[int, int, int, int],
                 emit()
                 address, file, line, row = 0, 1, 1, None
             elif extended == 2:
-                address = int.from_bytes(unit.take(end - unit.offset), "little")
+                address = int.from_bytes(unit.take(min(end - unit.offset, 8)), "little")
             unit.skip(end - unit.offset)
         elif opcode == 1:
             emit()
@@ -135,7 +135,8 @@ def _read_files_5(unit: Reader, sections: Sections) -> dict[int, str]:
     files = {}
     for index, entry in enumerate(_read_entries(unit, sections)):
         directory_index = entry.get(_DIRECTORY_INDEX, 0)
-        assert isinstance(directory_index, int)
+        if not isinstance(directory_index, int):
+            raise MalformedModuleError("the index of a directory is a string", unit.offset)
         files[index] = _join(directories, directory_index, str(entry.get(_PATH, "?")))
     return files
 
@@ -166,9 +167,11 @@ def _read_form(unit: Reader, form: int, sections: Sections) -> int | str:
 
 def _c_string(reader: Reader) -> str:
     start = reader.offset
-    while reader.byte("a string"):
-        pass
-    return bytes(reader.data[start : reader.offset - 1]).decode(errors="replace")
+    content, zero, _ = bytes(reader.data[start : min(start + _MAX_STRING, reader.end)]).partition(b"\0")
+    if not zero:
+        raise MalformedModuleError(f"a string does not end within {_MAX_STRING} bytes", start)
+    reader.offset += len(content) + 1
+    return content.decode(errors="replace")
 
 
 def _join(directories: list[str], index: int, name: str) -> str:
