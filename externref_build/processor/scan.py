@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from externref_build.wasm import sections as section_ids
 from externref_build.wasm.instructions import decode_uncountable, instruction_pattern
-from externref_build.wasm.module import FUNC, Module, decode_body
+from externref_build.wasm.module import FUNC, Module, skip_locals
 from externref_build.wasm.opcodes import OPCODES
 from externref_build.wasm.reader import Reader
 
@@ -96,7 +96,7 @@ def _find_namings(module: Module, indices: list[int], referable: Container[int])
     swallow = re.compile(run, re.DOTALL).match
     for func, last_hit in sorted(_last_hits(module, indices, referable).items()):
         start, end = module.body(func)
-        offset = decode_body(module.data, start, end).locals_end
+        offset = skip_locals(module.data, start, end)
         while offset <= last_hit:
             match = swallow(module.data, offset, end)
             behind = match.end() if match else offset

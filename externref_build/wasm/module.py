@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from externref_build.errors import MalformedModuleError, UnsupportedFeatureError
 from externref_build.wasm import sections as section_ids
@@ -19,6 +20,10 @@ from externref_build.wasm.leb128 import decode_unsigned
 from externref_build.wasm.reader import Reader
 from externref_build.wasm.sections import Section, decode_sections
 from externref_build.wasm.types import (
+    F32,
+    F64,
+    I32,
+    I64,
     CompositeType,
     FuncType,
     ValType,
@@ -31,6 +36,8 @@ from externref_build.wasm.types import (
 
 FUNC, TABLE, MEMORY, GLOBAL, TAG = range(5)
 """Kinds of imports and exports (specification 5.5.5)."""
+
+_NUMBER_TYPES = frozenset(b"".join((I32, I64, F32, F64)))
 
 KIND_NAMES = ("function", "table", "memory", "global", "tag")
 
@@ -249,17 +256,21 @@ class Module:
         if section.end - first == len(self.func_type_indices):
             start, end = first + local, first + local + 1
         else:
-            ends = self._type_index_ends
-            start, end = ends[local - 1] if local else first, ends[local]
+            start, end = self._type_index_end(local - 1) if local else first, self._type_index_end(local)
         return IndexSite(start, end, self.func_type_indices[local])
 
+    def _type_index_end(self, local: int) -> int:
+        ends, matches = self._type_index_ends
+        ends.extend(match.end() for match in islice(matches, max(0, local + 1 - len(ends))))
+        return ends[local]
+
     @cached_property
-    def _type_index_ends(self) -> Sequence[int]:
+    def _type_index_ends(self) -> tuple[array[int], Iterator[re.Match[bytes]]]:
+        """As many as were asked for yet, and what finds the others."""
         section = self.section(section_ids.FUNCTION)
         assert section is not None
         _, start = decode_unsigned(self.data, section.payload)
-        matches = re.compile(rb"[\0-\x7f]").finditer(self.data, start, section.end)
-        return array("I", (match.end() for match in matches))
+        return array("I"), re.compile(rb"[\0-\x7f]").finditer(self.data, start, section.end)
 
 
 def decode_module(data: bytes | memoryview) -> Module:
@@ -347,8 +358,19 @@ def _decode_func_type_indices(reader: Reader) -> Sequence[int]:
     payload = bytes(reader.data[reader.offset : reader.end])
     if len(payload) == count and payload.isascii():
         return payload
-    indices = array("I", (reader.u32("the type of a function") for _ in range(count)))
-    _finish(reader, "the functions")
+    indices = array("I")
+    first = reader.offset
+    for match in re.compile(rb"[\x80-\xff]").finditer(payload):
+        if first + match.start() >= reader.offset:
+            indices.extend(payload[reader.offset - first : match.start()])
+            reader.offset = first + match.start()
+            indices.append(reader.u32("the type of a function"))
+    indices.extend(payload[reader.offset - first :])
+    if len(indices) != count:  # say where
+        reader.offset = first
+        for _ in range(count):
+            reader.u32("the type of a function")
+        _finish(reader, "the functions")
     return indices
 
 
@@ -371,13 +393,14 @@ def _index_bodies(reader: Reader) -> tuple[Sequence[int], Sequence[int]]:
     count = reader.count("function bodies", 3)
     data, offset, end = reader.data, reader.offset, reader.end
     for _ in range(count):
-        reader.offset = offset
-        if offset + 2 <= end and data[offset] >= 0x80 > data[offset + 1]:  # as most sizes are
-            size = data[offset] & 0x7F | data[offset + 1] << 7
-            start = offset + 2
+        first = data[offset] if offset + 2 <= end else 0xFF
+        if first < 0x80:
+            size, start = first, offset + 1
+        elif offset + 2 <= end and data[offset + 1] < 0x80:
+            size, start = first & 0x7F | data[offset + 1] << 7, offset + 2
         else:
-            size = reader.u32("the size of a function body")
-            start = reader.offset
+            reader.offset = offset
+            size, start = reader.u32("the size of a function body"), reader.offset
         if size > end - start:
             raise MalformedModuleError(f"a function body of {size} bytes where {end - start} are left", offset)
         starts.append(start)
@@ -404,6 +427,20 @@ class Body:
     def local_count(self) -> int:
         """The number of locals, parameters not included."""
         return sum(count for count, _ in self.groups)
+
+
+def skip_locals(data: bytes | memoryview, start: int, end: int) -> int:
+    """Find the first instruction of a function body, where `decode_body` would tell too much."""
+    groups = data[start] if start < end else 0
+    offset = start + 1
+    if offset + 2 * groups <= end and groups < 0x80:
+        for _ in range(groups):
+            if data[offset] >= 0x80 or data[offset + 1] not in _NUMBER_TYPES:
+                break
+            offset += 2
+        else:
+            return offset
+    return decode_body(data, start, end).locals_end
 
 
 def decode_body(data: bytes | memoryview, start: int, end: int) -> Body:

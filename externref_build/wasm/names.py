@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 
 from externref_build.errors import MalformedModuleError
 from externref_build.wasm.leb128 import decode_unsigned, encode_unsigned
@@ -10,8 +10,10 @@ from externref_build.wasm.reader import Reader
 
 FUNCTION_NAMES, LOCAL_NAMES, LABEL_NAMES = 1, 2, 3
 
+_U32 = 0xFFFFFFFF
 
-def locate_func_names(section: bytes | memoryview, wanted: Container[int] | None = None) -> dict[int, int]:
+
+def locate_func_names(section: bytes | memoryview, wanted: Collection[int] | None = None) -> dict[int, int]:
     """Find the names of the wanted functions, or of all: offsets into the section, for `decode_name_at`.
 
     Raises `MalformedModuleError`, with an offset into the section, where the section is damaged.
@@ -22,12 +24,15 @@ def locate_func_names(section: bytes | memoryview, wanted: Container[int] | None
             reader = Reader(section, start, end)
             count = reader.count("function names", 2)
             offset = reader.offset
+            last = _U32 if wanted is None else max(wanted, default=-1)
             for _ in range(count):
                 if offset + 12 > end:  # the longest index and length would not fit: read with care
                     reader.offset = offset
                     reader.u32("a function")
                     reader.skip(reader.u32("the length of a name"), "a name")
                 index, length_start = decode_unsigned(section, offset)
+                if index > last:  # they stand in ascending order
+                    break
                 if wanted is None or index in wanted:
                     names[index] = length_start
                 size, offset = decode_unsigned(section, length_start)
