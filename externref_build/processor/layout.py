@@ -91,9 +91,10 @@ class Layout:
 
     def fill_holes(self) -> None:
         """Put empty functions where fewer functions were generated than surrogates were imported."""
-        while len(self.new_funcs) < self.hole_count:
-            body = assemble("")
-            self.new_funcs.append(NewFunction("externref.filler", self.type_index(FuncType()), body))
+        left = self.hole_count - len(self.new_funcs)
+        if left > 0:
+            filler = NewFunction("externref.filler", self.type_index(FuncType()), assemble(""))
+            self.new_funcs += [filler] * left
 
     def import_index(self, func: int) -> int:
         """Tell the new index of an imported function that stays."""
