@@ -124,7 +124,7 @@ MALFORMED = [
     ("imports: no function type", TYPES + section(2, b"\x01\1a\1b\0\x01"), "type 1 is not a function type", 24),
     ("imports: left over", section(2, b"\x00\0"), "1 bytes are left over behind the imports", 11),
     ("functions: count", TYPES + section(3, b"\x05\0"), "5 functions are announced where 1 bytes are left", 18),
-    ("functions: left over", TYPES + section(3, b"\x01\0\0") + BODY, "2 types of functions where 1 are announced", 19),
+    ("functions: left over", TYPES + section(3, b"\x01\0\0") + BODY, "1 bytes are left over behind the functions", 20),
     ("functions without code", ONE, "0 function bodies for 1 functions", 20),
     ("code without functions", BODY, "1 function bodies for 0 functions", 10),
     ("exports: function", ONE + section(7, b"\x01\1a\0\x01") + BODY, "function 1 of 1", 26),
