@@ -139,7 +139,7 @@ class Body(Places):
 
     def call_for(self, kind: Kind, depth: int) -> None:
         """Call something whose first result is of a kind."""
-        found = [(name, sig) for name, sig in self.program.callables() if sig.results[:1] == (kind,)]
+        found = [(name, sig) for name, sig in self.program.callables(self.func) if sig.results[:1] == (kind,)]
         if not found:
             return self.expr(kind, 0)
         name, signature = self.pick(found)
@@ -311,7 +311,7 @@ class Body(Places):
 
     def return_call(self, depth: int) -> None:
         wanted = self.func.signature.results
-        found = [(name, sig) for name, sig in self.program.callables() if sig.results == wanted]
+        found = [(name, sig) for name, sig in self.program.callables(self.func) if sig.results == wanted]
         if not found:
             return self.return_(depth)
         name, signature = self.pick(found)
@@ -376,7 +376,7 @@ class Body(Places):
         self.consume(kind)
 
     def call_any(self, depth: int) -> None:
-        name, signature = self.pick(self.program.callables())
+        name, signature = self.pick(self.program.callables(self.func))
         self.call(name, signature, depth + 1)
         self.consume_all(signature.results)
 

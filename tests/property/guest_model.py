@@ -91,9 +91,15 @@ class Program:
     elements: list[tuple[str, Signature]] = field(default_factory=list)
     """Functions in the table, with their types."""
 
-    def callables(self) -> list[tuple[str, Signature]]:
-        """Names and signatures of all that can be called but the surrogates."""
-        return [*self.imports.items(), *((func.name, func.signature) for func in self.funcs)]
+    def callables(self, caller: Func | None = None) -> list[tuple[str, Signature]]:
+        """Names and signatures of all that a function may call but the surrogates.
+
+        Inner functions of plain guests may call themselves but not each other in turn: that may take adapters.
+        """
+        funcs = self.funcs
+        if self.is_plain and caller and not caller.exports:
+            funcs = [func for func in funcs if func.exports] + funcs[funcs.index(caller) :]
+        return [*self.imports.items(), *((func.name, func.signature) for func in funcs)]
 
 
 def val_type(kind: Kind) -> str:
