@@ -11,8 +11,9 @@ from plugins import leb128, section
 from wasmtime import wat2wasm
 
 from externref_build.processor.scan import CALL, REF_FUNC, RETURN_CALL, NamingIndex, index_pattern
+from externref_build.wasm.body import decode_body
 from externref_build.wasm.instructions import immediate, iterate_instructions
-from externref_build.wasm.module import Module, decode_body, decode_module
+from externref_build.wasm.module import Module, decode_module
 
 IMPORTS = "\n".join(f'(import "host" "f{index}" (func $f{index}))' for index in range(20))
 

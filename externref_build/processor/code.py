@@ -10,9 +10,9 @@ from externref_build.processor.inference import Lowering
 from externref_build.processor.layout import Layout
 from externref_build.processor.scan import REF_FUNC, RETURN_CALL, Naming, NamingIndex
 from externref_build.processor.signatures import NO_REFS, Refs
+from externref_build.wasm.body import Body, decode_body
 from externref_build.wasm.edits import Revision
 from externref_build.wasm.leb128 import decode_unsigned, encode_signed, encode_unsigned
-from externref_build.wasm.module import Body, decode_body
 from externref_build.wasm.types import EXTERNREF, I32, FuncType
 
 _NOP, _RETURN = b"\x01", b"\x0f"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from externref_build.errors import MalformedModuleError
+from externref_build.wasm.body import Body, decode_body
 from externref_build.wasm.instructions import (
     BlockType,
     Instruction,
@@ -16,7 +17,7 @@ from externref_build.wasm.instructions import (
     immediate,
     iterate_instructions,
 )
-from externref_build.wasm.module import Body, Module, decode_body
+from externref_build.wasm.module import Module
 from externref_build.wasm.opcodes import OPCODES, Opcode
 from externref_build.wasm.types import FuncType, StructType
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from externref_build.wasm import sections as section_ids
+from externref_build.wasm.body import skip_locals
 from externref_build.wasm.instructions import decode_uncountable, instruction_pattern
-from externref_build.wasm.module import FUNC, Module, skip_locals
+from externref_build.wasm.module import FUNC, Module
 from externref_build.wasm.opcodes import OPCODES
 from externref_build.wasm.reader import Reader
 

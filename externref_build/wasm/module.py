@@ -15,18 +15,14 @@ from itertools import islice
 
 from externref_build.errors import MalformedModuleError, UnsupportedFeatureError
 from externref_build.wasm import sections as section_ids
+from externref_build.wasm.body import index_bodies
 from externref_build.wasm.instructions import decode_expr, immediate
 from externref_build.wasm.leb128 import decode_unsigned
 from externref_build.wasm.reader import Reader
 from externref_build.wasm.sections import Section, decode_sections
 from externref_build.wasm.types import (
-    F32,
-    F64,
-    I32,
-    I64,
     CompositeType,
     FuncType,
-    ValType,
     decode_rec_type,
     decode_val_type,
     skip_global_type,
@@ -36,8 +32,6 @@ from externref_build.wasm.types import (
 
 FUNC, TABLE, MEMORY, GLOBAL, TAG = range(5)
 """Kinds of imports and exports (specification 5.5.5)."""
-
-_NUMBER_TYPES = frozenset(b"".join((I32, I64, F32, F64)))
 
 KIND_NAMES = ("function", "table", "memory", "global", "tag")
 
@@ -291,7 +285,7 @@ def decode_module(data: bytes | memoryview) -> Module:
     imports = _decode_imports(reader_of(section_ids.IMPORT))
     func_type_indices = _decode_func_type_indices(reader_of(section_ids.FUNCTION))
     exports = _decode_exports(reader_of(section_ids.EXPORT))
-    starts, ends = _index_bodies(reader_of(section_ids.CODE))
+    starts, ends = index_bodies(reader_of(section_ids.CODE))
     if len(starts) != len(func_type_indices):
         code = by_id.get(section_ids.CODE)
         raise MalformedModuleError(
@@ -307,11 +301,6 @@ def decode_module(data: bytes | memoryview) -> Module:
     return module
 
 
-def _finish(reader: Reader, what: str) -> None:
-    if not reader.at_end():
-        raise MalformedModuleError(f"{reader.end - reader.offset} bytes are left over behind {what}", reader.offset)
-
-
 def _decode_types(reader: Reader) -> tuple[tuple[CompositeType, ...], dict[FuncType, int]]:
     types: list[CompositeType] = []
     plain: dict[FuncType, int] = {}
@@ -321,7 +310,7 @@ def _decode_types(reader: Reader) -> tuple[tuple[CompositeType, ...], dict[FuncT
         last = types[-1] if types else None
         if is_plain and isinstance(last, FuncType):
             plain.setdefault(last, len(types) - 1)
-    _finish(reader, "the types")
+    reader.finish("the types")
     return tuple(types), plain
 
 
@@ -349,7 +338,7 @@ def _decode_imports(reader: Reader) -> tuple[Import, ...]:
         else:
             raise UnsupportedFeatureError(f"unknown kind {kind} of import", kind_start)
         imports.append(Import(module, name, kind, type_index, start, reader.offset, type_start))
-    _finish(reader, "the imports")
+    reader.finish("the imports")
     return tuple(imports)
 
 
@@ -370,7 +359,7 @@ def _decode_func_type_indices(reader: Reader) -> Sequence[int]:
         reader.offset = first
         for _ in range(count):
             reader.u32("the type of a function")
-        _finish(reader, "the functions")
+        reader.finish("the functions")
     return indices
 
 
@@ -384,73 +373,5 @@ def _decode_exports(reader: Reader) -> tuple[Export, ...]:
         index_start = reader.offset
         index = reader.u32("the index of an export")
         exports.append(Export(name, kind, index, index_start, reader.offset))
-    _finish(reader, "the exports")
+    reader.finish("the exports")
     return tuple(exports)
-
-
-def _index_bodies(reader: Reader) -> tuple[Sequence[int], Sequence[int]]:
-    starts, ends = array("I"), array("I")
-    count = reader.count("function bodies", 3)
-    data, offset, end = reader.data, reader.offset, reader.end
-    for _ in range(count):
-        first = data[offset] if offset + 2 <= end else 0xFF
-        if first < 0x80:
-            size, start = first, offset + 1
-        elif offset + 2 <= end and data[offset + 1] < 0x80:
-            size, start = first & 0x7F | data[offset + 1] << 7, offset + 2
-        else:
-            reader.offset = offset
-            size, start = reader.u32("the size of a function body"), reader.offset
-        if size > end - start:
-            raise MalformedModuleError(f"a function body of {size} bytes where {end - start} are left", offset)
-        starts.append(start)
-        offset = start + size
-        ends.append(offset)
-    reader.offset = offset
-    _finish(reader, "the function bodies")
-    return starts, ends
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """The frame of a function body (specification 5.5.13): its locals, and where its instructions are."""
-
-    start: int
-    """Offset of the number of local groups."""
-    locals_end: int
-    """Offset of the first instruction."""
-    end: int
-    group_count: int
-    groups: tuple[tuple[int, ValType], ...]
-
-    @property
-    def local_count(self) -> int:
-        """The number of locals, parameters not included."""
-        return sum(count for count, _ in self.groups)
-
-
-def skip_locals(data: bytes | memoryview, start: int, end: int) -> int:
-    """Find the first instruction of a function body, where `decode_body` would tell too much."""
-    groups = data[start] if start < end else 0
-    offset = start + 1
-    if offset + 2 * groups <= end and groups < 0x80:
-        for _ in range(groups):
-            if data[offset] >= 0x80 or data[offset + 1] not in _NUMBER_TYPES:
-                break
-            offset += 2
-        else:
-            return offset
-    return decode_body(data, start, end).locals_end
-
-
-def decode_body(data: bytes | memoryview, start: int, end: int) -> Body:
-    """Decode the locals of a function body."""
-    reader = Reader(data, start, end)
-    group_count = reader.count("groups of locals", 2)
-    groups = []
-    for _ in range(group_count):
-        count = reader.u32("the number of locals")
-        groups.append((count, decode_val_type(reader)))
-    if sum(count for count, _ in groups) >= 1 << 32:
-        raise MalformedModuleError("more than 4294967295 locals", start)
-    return Body(start, reader.offset, end, group_count, tuple(groups))

@@ -19,6 +19,11 @@ class Reader:
         """Tell whether everything was read."""
         return self.offset >= self.end
 
+    def finish(self, what: str) -> None:
+        """Raise `MalformedModuleError` unless everything was read; ``what`` was the last of it."""
+        if not self.at_end():
+            raise MalformedModuleError(f"{self.end - self.offset} bytes are left over behind {what}", self.offset)
+
     def byte(self, what: str = "a byte") -> int:
         """Read one byte."""
         if self.offset >= self.end:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from externref_build.wasm.body import decode_body
 from externref_build.wasm.instructions import Catch, Instruction, MemArg, decode_immediates, iterate_instructions
-from externref_build.wasm.module import decode_body
 
 
 def reencode_body(data: bytes | memoryview, start: int, end: int) -> bytes:

@@ -1,0 +1,82 @@
+"""Function bodies (specification 5.5.13): where they are, their locals, where their instructions start."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from externref_build.errors import MalformedModuleError
+from externref_build.wasm.reader import Reader
+from externref_build.wasm.types import F32, F64, I32, I64, ValType, decode_val_type
+
+_NUMBER_TYPES = frozenset(b"".join((I32, I64, F32, F64)))
+
+
+def index_bodies(reader: Reader) -> tuple[Sequence[int], Sequence[int]]:
+    """Read the sizes in a code section; return where each body starts, behind its size, and where it ends."""
+    starts, ends = array("I"), array("I")
+    count = reader.count("function bodies", 3)
+    data, offset, end = reader.data, reader.offset, reader.end
+    for _ in range(count):
+        first = data[offset] if offset + 2 <= end else 0xFF
+        if first < 0x80:
+            size, start = first, offset + 1
+        elif offset + 2 <= end and data[offset + 1] < 0x80:
+            size, start = first & 0x7F | data[offset + 1] << 7, offset + 2
+        else:
+            reader.offset = offset
+            size, start = reader.u32("the size of a function body"), reader.offset
+        if size > end - start:
+            raise MalformedModuleError(f"a function body of {size} bytes where {end - start} are left", offset)
+        starts.append(start)
+        offset = start + size
+        ends.append(offset)
+    reader.offset = offset
+    reader.finish("the function bodies")
+    return starts, ends
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The frame of a function body (specification 5.5.13): its locals, and where its instructions are."""
+
+    start: int
+    """Offset of the number of local groups."""
+    locals_end: int
+    """Offset of the first instruction."""
+    end: int
+    group_count: int
+    groups: tuple[tuple[int, ValType], ...]
+
+    @property
+    def local_count(self) -> int:
+        """The number of locals, parameters not included."""
+        return sum(count for count, _ in self.groups)
+
+
+def skip_locals(data: bytes | memoryview, start: int, end: int) -> int:
+    """Find the first instruction of a function body, where `decode_body` would tell too much."""
+    groups = data[start] if start < end else 0
+    offset = start + 1
+    if offset + 2 * groups <= end and groups < 0x80:
+        for _ in range(groups):
+            if data[offset] >= 0x80 or data[offset + 1] not in _NUMBER_TYPES:
+                break
+            offset += 2
+        else:
+            return offset
+    return decode_body(data, start, end).locals_end
+
+
+def decode_body(data: bytes | memoryview, start: int, end: int) -> Body:
+    """Decode the locals of a function body."""
+    reader = Reader(data, start, end)
+    group_count = reader.count("groups of locals", 2)
+    groups = []
+    for _ in range(group_count):
+        count = reader.u32("the number of locals")
+        groups.append((count, decode_val_type(reader)))
+    if sum(count for count, _ in groups) >= 1 << 32:
+        raise MalformedModuleError("more than 4294967295 locals", start)
+    return Body(start, reader.offset, end, group_count, tuple(groups))
