@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from array import array
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -138,10 +137,6 @@ class Module:
         """Look up the range of a local function's body, behind its size."""
         local = func - len(self.func_imports)
         return self.body_starts[local], self.body_ends[local]
-
-    def func_at(self, offset: int) -> int:
-        """Find the function whose body, or the size before it, holds an offset in the code section."""
-        return len(self.func_imports) + bisect_right(self.body_ends, offset)
 
     def count(self, kind: int) -> int:
         """Count the members of an index space other than that of functions."""
