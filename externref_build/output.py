@@ -98,13 +98,16 @@ def _remove_abandoned(path: Path) -> None:
     for partial in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
         with contextlib.suppress(OSError):
             with partial.open("rb") as file:
-                abandoned = _lock(file)
-            if abandoned:
+                # Removed under the lock: once that is let go, the writer that has just made the file could take it.
+                if sys.platform != "win32" and _lock(file):
+                    partial.unlink()
+            if sys.platform == "win32":
+                # There, what a writer holds open cannot be removed.
                 partial.unlink()
 
 
 def _lock(file: IO[bytes]) -> bool:
-    """Lock a file unless another writer holds it; tell whether it is ours. Windows locks what is open by itself."""
+    """Lock a file unless another writer holds it; tell whether it is ours. Windows keeps what is open by itself."""
     if sys.platform == "win32":
         return True
     import fcntl
