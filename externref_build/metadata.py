@@ -8,9 +8,10 @@ object a line; processed modules keep it as one section, ``externref.interface``
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from textwrap import shorten
+from typing import Any, Literal, TypeAlias
 
 from externref_build.errors import ContradictoryMetadataError, MalformedMetadataError
 from externref_build.wasm.types import F32, F64, I32, I64, ValType
@@ -131,15 +132,59 @@ class ResourceType:
         return f"option<{spelled}>" if self.nullable else spelled
 
 
-ValueType = ResourceType | str
-"""A resource, or one of the plain types by name."""
+@dataclass(frozen=True, slots=True)
+class ListType:
+    """Numbers that lie one after the other in the guest's memory."""
 
-_CORE_TYPES: dict[str, ValType] = {
-    **dict.fromkeys(("bool", "s8", "u8", "s16", "u16", "s32", "u32", "char", "usize", "isize", "ptr"), I32),
+    element: str
+    """A number's type of 8 to 64 bits."""
+    mutable: bool = False
+    """The host may write through its view during the call: a parameter of an import."""
+
+    def __str__(self) -> str:
+        return f"{'mut ' if self.mutable else ''}list<{self.element}>"
+
+
+@dataclass(frozen=True, slots=True)
+class OptionType:
+    """A text, bytes or a list that may be absent."""
+
+    inner: ListType | str
+    """``str``, ``bytes`` or a list."""
+
+    def __str__(self) -> str:
+        return f"option<{self.inner}>"
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionType:
+    """A function of the guest that the host may call: an index into its table of functions."""
+
+    params: tuple[ValueType, ...]
+    results: tuple[ValueType, ...]
+
+    def __str__(self) -> str:
+        results = ", ".join(map(str, self.results))
+        return f"func({', '.join(map(str, self.params))})" + (f" -> {results}" if results else "")
+
+
+ValueType: TypeAlias = "ResourceType | ListType | OptionType | FunctionType | str"
+"""A resource, a compound type, or one of the plain types by name."""
+
+_NUMBER_TYPES: dict[str, ValType] = {
+    **dict.fromkeys(("s8", "u8", "s16", "u16", "s32", "u32"), I32),
     **dict.fromkeys(("s64", "u64"), I64),
     "f32": F32,
     "f64": F64,
 }
+_CORE_TYPES: dict[str, ValType | None] = {
+    **_NUMBER_TYPES,
+    **dict.fromkeys(("bool", "char", "usize", "isize", "ptr"), I32),
+    "opaque": None,
+}
+"""The plain types of one core value; that of an opaque one depends on a type of the guest's own."""
+
+_BUFFERS = ("str", "bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +201,8 @@ class InterfaceFunction:
     """The JSON object as the guest wrote it."""
     offset: int = 0
     """Absolute offset of the line in the module, in bytes."""
+    fallible: bool = False
+    """It may fail with a message. An import then has one more core parameter, the place where the host puts it."""
 
     @property
     def label(self) -> str:
@@ -165,6 +212,8 @@ class InterfaceFunction:
     def __str__(self) -> str:
         params = ", ".join(f"{name}: {value_type}" for name, value_type in self.params)
         results = ", ".join(map(str, self.results))
+        if self.fallible:
+            results = f"result<{results or '_'}, str>"
         return f"({params})" + (f" -> {results}" if results else "")
 
 
@@ -186,15 +235,6 @@ def _decode_interface_line(line: bytes, offset: int) -> InterfaceFunction:
     def fail(problem: str, remedy: str = _REBUILD) -> MalformedMetadataError:
         return MalformedMetadataError(problem, where=f"interface record at offset {offset:#x}", remedy=remedy)
 
-    def value_type(value: Any) -> ValueType:
-        if isinstance(value, str):
-            return value
-        if isinstance(value, dict):
-            for key, owned in (("ref", False), ("own", True)):
-                if isinstance(value.get(key), str):
-                    return ResourceType(value[key], owned, value.get("null") is True)
-        raise fail(f"unknown value type {json.dumps(value)}")
-
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -202,7 +242,7 @@ def _decode_interface_line(line: bytes, offset: int) -> InterfaceFunction:
     if not isinstance(entry, dict):
         raise fail("an interface record is not a JSON object")
     if entry.get("v") != INTERFACE_VERSION:
-        found = json.dumps(entry.get("v"))
+        found = _shown(entry.get("v"))
         raise fail(f"interface version {found}, where {INTERFACE_VERSION} is known", "use a newer externref-build")
     kind, module, name = entry.get("kind"), entry.get("module"), entry.get("name")
     if kind not in ("import", "export") or not isinstance(name, str):
@@ -217,16 +257,82 @@ def _decode_interface_line(line: bytes, offset: int) -> InterfaceFunction:
         and isinstance(doc, (str, type(None)))
     ):
         raise fail("an interface record with malformed `params`, `results` or `doc`")
+    failure = entry.get("error")
+    if failure not in (None, "str"):
+        raise fail(f'errors of type {_shown(failure)}, where only "str" is known')
+    value_types = _ValueTypes(fail)
     return InterfaceFunction(
         kind,
         module,
         name,
-        tuple((param, value_type(value)) for param, value in params),
-        tuple(map(value_type, results)),
+        tuple((param, value_types.decode(value, argument=kind == "import")) for param, value in params),
+        tuple(value_types.decode(value) for value in results),
         doc,
         line,
         offset,
+        fallible=failure is not None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _ValueTypes:
+    """Decodes the value types of one interface record."""
+
+    fail: Callable[[str], MalformedMetadataError]
+
+    def decode(self, value: Any, *, argument: bool = False) -> ValueType:
+        """Decode one value type; ``argument`` says that the guest passes it to the host as an argument of a call."""
+        if isinstance(value, str) and (value in _CORE_TYPES or value in _BUFFERS):
+            return value
+        if isinstance(value, dict):
+            if isinstance(value.get("ref"), str) and self._flag(value, "ref", "null"):
+                return ResourceType(value["ref"], owned=False, nullable=value.get("null", False))
+            if isinstance(value.get("own"), str) and self._flag(value, "own", "null"):
+                return ResourceType(value["own"], owned=True, nullable=value.get("null", False))
+            if isinstance(value.get("list"), str):
+                return self._list(value, argument=argument)
+            if value.keys() == {"option"}:
+                inner = value["option"]
+                if inner in _BUFFERS:
+                    return OptionType(inner)
+                if isinstance(inner, dict) and isinstance(inner.get("list"), str):
+                    return OptionType(self._list(inner, argument=argument))
+            if value.keys() == {"fn"}:
+                return self._function(value, argument=argument)
+        raise self.fail(f"unknown value type {_shown(value)}")
+
+    def _list(self, value: dict[str, Any], *, argument: bool) -> ListType:
+        if value["list"] not in _NUMBER_TYPES or not self._flag(value, "list", "mut"):
+            raise self.fail(f"unknown value type {_shown(value)}")
+        mutable = value.get("mut", False)
+        if mutable and not argument:
+            raise self.fail(f"{_shown(value)} stands elsewhere than for a parameter of an import")
+        return ListType(value["list"], mutable)
+
+    def _function(self, value: dict[str, Any], *, argument: bool) -> FunctionType:
+        match value["fn"]:
+            case [list(params), list(results)]:
+                function = FunctionType(tuple(map(self.decode, params)), tuple(map(self.decode, results)))
+            case _:
+                raise self.fail(f"unknown value type {_shown(value)}")
+        if not argument:
+            raise self.fail(f"{_shown(value)} stands elsewhere than for a parameter of an import")
+        if any(isinstance(inner, ResourceType) for inner in (*function.params, *function.results)):
+            raise self.fail(f"a reference in {_shown(value)}, where functions in a table take none")
+        return function
+
+    @staticmethod
+    def _flag(value: dict[str, Any], key: str, flag: str) -> bool:
+        """Whether a value type has no members but its own and perhaps a flag, true or false."""
+        return value.keys() <= {key, flag} and isinstance(value.get(flag, False), bool)
+
+
+def _shown(value: object) -> str:
+    """Spell a value for an error, whatever its size and depth."""
+    try:
+        return shorten(json.dumps(value), 120)
+    except RecursionError:
+        return "that is nested too deeply"
 
 
 def merge_interface(functions: Iterable[InterfaceFunction]) -> list[InterfaceFunction]:
@@ -234,16 +340,17 @@ def merge_interface(functions: Iterable[InterfaceFunction]) -> list[InterfaceFun
     merged: dict[tuple[str, str | None, str], InterfaceFunction] = {}
     for function in functions:
         known = merged.setdefault((function.kind, function.module, function.name), function)
-        if (known.results, [value for _, value in known.params]) != (
-            function.results,
-            [value for _, value in function.params],
-        ):
+        if _types(known) != _types(function):
             raise ContradictoryMetadataError(
                 f"two declarations of {function.label} disagree: {known} and {function}",
                 where=f"interface records at offsets {known.offset:#x} and {function.offset:#x}",
                 remedy="two crates declare the same function with different types: make them agree",
             )
     return list(merged.values())
+
+
+def _types(function: InterfaceFunction) -> tuple[object, ...]:
+    return [value for _, value in function.params], function.results, function.fallible
 
 
 def encode_interface(functions: Iterable[InterfaceFunction]) -> bytes:
@@ -254,8 +361,8 @@ def encode_interface(functions: Iterable[InterfaceFunction]) -> bytes:
 
 def core_types(value_type: ValueType, *, is_result: bool) -> tuple[ValType | None, ...]:
     """Spell a value type in core types: i32 for a reference before processing; None where any type will do."""
-    if isinstance(value_type, ResourceType):
+    if isinstance(value_type, (ResourceType, FunctionType)):
         return (I32,)
-    if value_type in ("str", "bytes"):
+    if isinstance(value_type, (ListType, OptionType)) or value_type in _BUFFERS:
         return (I64,) if is_result else (I32, I32)
-    return (_CORE_TYPES.get(value_type),)
+    return (_CORE_TYPES[value_type],)

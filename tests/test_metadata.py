@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from externref_build.errors import ContradictoryMetadataError, MalformedMetadataError
 from externref_build.metadata import (
+    FunctionType,
     InterfaceFunction,
+    ListType,
+    OptionType,
     Record,
     ResourceType,
     ValueType,
@@ -197,6 +200,33 @@ MALFORMED_LINES = [
     (line(params=[["x", {"ref": 5}]]), 'unknown value type {"ref": 5}'),
     (line(results=[7]), "unknown value type 7"),
     (line(results=[None]), "unknown value type null"),
+    (line(results=["quaternion"]), 'unknown value type "quaternion"'),
+    (line(results=["string"]), 'unknown value type "string"'),
+    (line(results=[{"ref": "A", "own": "A"}]), 'unknown value type {"ref": "A", "own": "A"}'),
+    (line(results=[{"own": "A", "null": 1}]), 'unknown value type {"own": "A", "null": 1}'),
+    (line(results=[{"own": "A", "nul": True}]), 'unknown value type {"own": "A", "nul": true}'),
+    (line(results=[{"list": "bool"}]), 'unknown value type {"list": "bool"}'),
+    (line(results=[{"list": "str"}]), 'unknown value type {"list": "str"}'),
+    (line(results=[{"list": {"list": "u8"}}]), 'unknown value type {"list": {"list": "u8"}}'),
+    (line(params=[["x", {"list": "u8", "mut": "yes"}]]), 'unknown value type {"list": "u8", "mut": "yes"}'),
+    (line(results=[{"list": "u8", "mut": True}]), '"mut": true} stands elsewhere than for a parameter of an import'),
+    (
+        line(kind="export", module=..., params=[["x", {"option": {"list": "u8", "mut": True}}]]),
+        '"mut": true} stands elsewhere than for a parameter of an import',
+    ),
+    (line(results=[{"option": "u32"}]), 'unknown value type {"option": "u32"}'),
+    (line(results=[{"option": {"option": "str"}}]), 'unknown value type {"option": {"option": "str"}}'),
+    (line(results=[{"option": {"ref": "A"}}]), 'unknown value type {"option": {"ref": "A"}}'),
+    (line(results=[{"fn": [[], []]}]), '{"fn": [[], []]} stands elsewhere than for a parameter of an import'),
+    (line(kind="export", module=..., params=[["f", {"fn": [[], []]}]]), "stands elsewhere than for a parameter of an"),
+    (line(params=[["f", {"fn": [[]]}]]), 'unknown value type {"fn": [[]]}'),
+    (line(params=[["f", {"fn": [["u8"], "u8"]}]]), 'unknown value type {"fn": [["u8"], "u8"]}'),
+    (line(params=[["f", {"fn": [[{"ref": "A"}], []]}]]), "a reference in"),
+    (line(params=[["f", {"fn": [[{"fn": [[], []]}], []]}]]), "stands elsewhere than for a parameter of an import"),
+    (line(params=[["f", {"fn": [[{"list": "u8", "mut": True}], []]}]]), "stands elsewhere than for a parameter of an"),
+    (line(error="u32"), 'errors of type "u32", where only "str" is known'),
+    (line(error=False), 'errors of type false, where only "str" is known'),
+    (line(results=[["x" * 50] * 1000]), "unknown value type ["),
 ]
 
 
@@ -210,6 +240,54 @@ def test_malformed_interface(entry: dict[str, object] | bytes, message: str) -> 
     assert caught.value.where == f"interface record at offset {0x10 + len(good):#x}"
     assert caught.value.remedy
     assert ("newer" if "version" in message else "rebuild the guest") in caught.value.remedy
+
+
+SPELLINGS: list[tuple[object, ValueType, str]] = [
+    ("bool", "bool", "bool"),
+    ("char", "char", "char"),
+    ("opaque", "opaque", "opaque"),
+    ("str", "str", "str"),
+    ("bytes", "bytes", "bytes"),
+    ({"ref": "A"}, ResourceType("A"), "ref A"),
+    ({"own": "A", "null": False}, ResourceType("A", owned=True), "own A"),
+    ({"own": "A", "null": True}, ResourceType("A", owned=True, nullable=True), "option<own A>"),
+    ({"list": "f64"}, ListType("f64"), "list<f64>"),
+    ({"list": "u8", "mut": True}, ListType("u8", mutable=True), "mut list<u8>"),
+    ({"option": "str"}, OptionType("str"), "option<str>"),
+    ({"option": {"list": "s16"}}, OptionType(ListType("s16")), "option<list<s16>>"),
+    (
+        {"option": {"list": "s16", "mut": True}},
+        OptionType(ListType("s16", mutable=True)),
+        "option<mut list<s16>>",
+    ),
+    ({"fn": [[], []]}, FunctionType((), ()), "func()"),
+    ({"fn": [["u32", "str"], ["bool"]]}, FunctionType(("u32", "str"), ("bool",)), "func(u32, str) -> bool"),
+]
+
+
+@pytest.mark.parametrize(("encoded", "decoded", "spelling"), SPELLINGS, ids=[case[2] for case in SPELLINGS])
+def test_value_types(encoded: object, decoded: ValueType, spelling: str) -> None:
+    [function] = decode_interface(encode(line(params=[["x", encoded]], results=[])))
+    assert function.params == (("x", decoded),)
+    assert str(function) == f"(x: {spelling})"
+
+
+@pytest.mark.parametrize(
+    ("results", "spelling"), [([], "result<_, str>"), (["u32"], "result<u32, str>"), (["str"], "result<str, str>")]
+)
+def test_a_fallible_function_says_so(results: list[str], spelling: str) -> None:
+    sure, fallible = decode_interface(encode(line(name="sure"), line(params=[], results=results, error="str")))
+    assert (sure.fallible, fallible.fallible) == (False, True)
+    assert str(fallible) == f"() -> {spelling}"
+    with pytest.raises(ContradictoryMetadataError, match=r"disagree: .* -> option<own Bytes> and .* -> result<"):
+        merge_interface(decode_interface(encode(line(), line(error="str"))))
+
+
+def test_a_value_type_of_any_depth_is_an_error() -> None:
+    for depth in range(50, 3000, 50):
+        nested = b'{"option":' * depth + b'"str"' + b"}" * depth
+        with pytest.raises(MalformedMetadataError):
+            decode_interface(encode(line(results=["HERE"])).replace(b'"HERE"', nested))
 
 
 def test_a_newer_interface_asks_for_a_newer_version() -> None:
@@ -267,7 +345,12 @@ def test_any_bytes_are_an_interface_or_an_error(data: bytes) -> None:
         ("f64", (F64,), (F64,)),
         ("str", (I32, I32), (I64,)),
         ("bytes", (I32, I32), (I64,)),
-        ("quaternion", (None,), (None,)),
+        (ListType("u8"), (I32, I32), (I64,)),
+        (ListType("f64", mutable=True), (I32, I32), (I64,)),
+        (OptionType("str"), (I32, I32), (I64,)),
+        (OptionType(ListType("u64")), (I32, I32), (I64,)),
+        (FunctionType(("u64",), ("u64",)), (I32,), (I32,)),
+        ("opaque", (None,), (None,)),
     ],
 )
 def test_core_types(

@@ -259,6 +259,10 @@ def interface(name: str, params: list[object], results: list[object], module: st
     return json.dumps(entry if module is None else {**entry, "module": module}).encode()
 
 
+def fallible(entry: bytes) -> bytes:
+    return json.dumps({**json.loads(entry), "error": "str"}).encode()
+
+
 FITTING = [
     interface("make", [["size", "u32"], ["weight", "f64"]], [{"own": "Thing"}]),
     interface("run", [["thing", {"ref": "Thing", "null": True}], ["n", "s64"]], ["bool"], None),
@@ -273,6 +277,29 @@ UNFITTING = [
     (interface("run", [["name", "str"]], ["bool"], None), "[externref i64] -> [i32]"),
     (interface("run", [["thing", {"ref": "Thing"}], ["n", "s64"]], [], None), "[externref i64] -> [i32]"),
 ]
+
+VALUES_IN_TWO = [
+    (interface("f", [["text", "str"]], []), "(param i32 i32)"),
+    (interface("f", [["list", {"list": "f32"}]], [{"option": "bytes"}]), "(param i32 i32) (result i64)"),
+    (interface("f", [["callback", {"fn": [["u64"], []]}]], []), "(param i32)"),
+    (fallible(interface("f", [["text", "str"]], ["str"])), "(param i32 i32 i32) (result i64)"),
+    (fallible(interface("f", [], [])), "(param i32)"),
+]
+
+
+@pytest.mark.parametrize(("entry", "core_type"), VALUES_IN_TWO)
+def test_an_interface_with_values_of_several_parts(entry: bytes, core_type: str) -> None:
+    section = custom_section(GUEST_INTERFACE_SECTION, entry)
+    process(assemble(f'(module (import "host" "f" (func {core_type})))') + section)
+    with pytest.raises(MetadataError, match=r"the interface says import `host\.f` is"):
+        process(assemble(f'(module (import "host" "f" (func (param i64) {core_type})))') + section)
+
+
+def test_a_fallible_export_has_no_parameter_more() -> None:
+    module = assemble('(module (func (export "f") (param i32 i32) (result i32) i32.const 0))')
+    entry = fallible(interface("f", [["text", "str"]], ["u8"], None))
+    assert custom_contents(process(module + custom_section(GUEST_INTERFACE_SECTION, entry)), INTERFACE_SECTION)
+
 
 RUN_AND_MAKE = (Record(None, "run", (True, False, False)), Record("host", "make", (False, False, True)))
 

@@ -301,6 +301,8 @@ def _expand(function: InterfaceFunction) -> list[tuple[ValType | None, bool]]:
         for value_type in value_types:
             is_reference = isinstance(value_type, ResourceType)
             values.extend((core, is_reference) for core in core_types(value_type, is_result=is_result))
+        if function.fallible and function.kind == "import" and not is_result:
+            values.append((I32, False))
     return values
 
 
