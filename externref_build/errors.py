@@ -131,6 +131,10 @@ class SurrogateError(MetadataError):
     """An import of module ``externref`` is not one of the surrogates, or has another type."""
 
 
+class BindingError(ExternrefBuildError):
+    """A module has an interface that does not fit it, or that no typed host can be written for."""
+
+
 class AdapterRequiredError(ExternrefBuildError):
     """A function needs an adapter although direct lowering was required of all."""
 
