@@ -16,6 +16,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "sdk" not in path.rel
 BUILD = {"guests", "processor", "bindings", "config", "metadata", "wasm", "colour", "output", "errors", "_version"}
 BELOW = {
     "cli": {
+        "wheels",
         "build",
         "guests",
         "processor",
@@ -29,6 +30,7 @@ BELOW = {
         "_version",
     },
     "backends": {"build", "guests", "config", "output", "errors", "_version"},
+    "wheels": {"build", "metadata", "wasm", "errors"},
     "build": {
         "guests",
         "processor",

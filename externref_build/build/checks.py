@@ -40,6 +40,23 @@ def check_result(source: bytes, result: bytes, report: Report) -> str | None:
     return version
 
 
+def validate(module: bytes) -> tuple[str | None, str | None]:
+    """Let wasmtime validate any module; return its version, and what it finds wrong.
+
+    The version is ``None`` where it is not installed.
+    """
+    try:
+        import wasmtime
+    except ImportError:
+        return None, None
+    version = importlib.metadata.version("wasmtime")
+    try:
+        wasmtime.Module.validate(_engine(wasmtime), module)
+    except wasmtime.WasmtimeError as error:
+        return version, str(error).splitlines()[0]
+    return version, None
+
+
 def _engine(wasmtime: Any) -> Any:
     config = wasmtime.Config()
     config.cranelift_opt_level = "none"

@@ -31,6 +31,9 @@ class Arguments(argparse.Namespace):
     # build
     project: str
     config_settings: list[tuple[str, str]]
+    # check
+    wheels: list[str]
+    against: str | None
     # cargo
     cargo_arguments: list[str]
 
@@ -98,6 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_process(add("process", "process", "rewrite a linked module so that it holds real externrefs"))
     _add_build(add("build", "build", "build the modules of a project, as its wheel would hold them"))
     _add_inspect(add("inspect", "inspect", "show what a module declares, and how its functions are lowered"))
+    _add_check(add("check", "check", "see that wheels are what they should be, without installing them"))
     add(
         "cargo",
         "cargo",
@@ -142,6 +146,17 @@ def _add_build(command: argparse.ArgumentParser) -> None:
         type=setting,
         help="override a key of [tool.externref], such as profile=dev; may be repeated",
     )
+
+
+def _add_check(command: argparse.ArgumentParser) -> None:
+    command.add_argument("wheels", metavar="WHEEL", nargs="+", help="the .whl file; there may be several")
+    command.add_argument(
+        "--project",
+        dest="against",
+        metavar="DIR",
+        help="build the guests of this project, and see that the wheel holds what their sources declare",
+    )
+    command.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _add_inspect(command: argparse.ArgumentParser) -> None:

@@ -1,0 +1,106 @@
+"""``externref-build check``: wheels that are what they should be, for people and for CI."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from externref_build.build import Progress, build_project, module_file_name
+from externref_build.cli import terminal
+from externref_build.cli.arguments import Arguments
+from externref_build.config import Config, ModuleConfig, load_config
+from externref_build.guests.cargo_config import cargo_home
+from externref_build.wheels import Finding, State, Wheel, compare_module, inspect_wheel
+
+_STYLES: Final[dict[State, terminal.Style]] = {"ok": "green", "error": "red", "skipped": "yellow"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """What was found in one wheel."""
+
+    wheel: str
+    ok: bool
+    checks: tuple[Finding, ...]
+
+
+def run(given: Arguments) -> int:
+    """Check every wheel; return 1 if something is wrong with one."""
+    config = load_config(Path(given.against)) if given.against is not None else None
+    with tempfile.TemporaryDirectory(prefix="externref-build-") as folder:
+        built = _build(config, Path(folder), quiet=given.quiet) if config else {}
+        answers = [_examine(Path(name), config, built) for name in given.wheels]
+    if given.json:
+        terminal.show(json.dumps([dataclasses.asdict(answer) for answer in answers], indent=2))
+    else:
+        _show(answers, quiet=given.quiet)
+    return 0 if all(answer.ok for answer in answers) else 1
+
+
+def _build(config: Config, folder: Path, *, quiet: bool) -> dict[str, bytes]:
+    """Build the modules of a project from its sources, whatever lies in its packages; by their names in a wheel."""
+
+    def folder_of(module: ModuleConfig) -> Path:
+        return folder.joinpath(*module.package.split("."))
+
+    fresh = dataclasses.replace(config, skip=False)
+    results = build_project(fresh, progress=Progress(quiet=quiet), folder_of=folder_of)
+    return {result.path.relative_to(folder).as_posix(): result.path.read_bytes() for result in results}
+
+
+def _examine(path: Path, config: Config | None, built: dict[str, bytes]) -> Answer:
+    names = [_name_in_wheel(module) for module in config.modules] if config else []
+    wheel, found = inspect_wheel(path, modules=names, folders=_folders(config))
+    if wheel is not None:
+        found += [finding for name, module in built.items() for finding in _compare(wheel, name, module)]
+    return Answer(str(path), all(finding.state != "error" for finding in found), tuple(found))
+
+
+def _compare(wheel: Wheel, name: str, module: bytes) -> Iterator[Finding]:
+    if name in wheel.files:
+        yield from compare_module(name, wheel.files[name], module)
+
+
+def _name_in_wheel(module: ModuleConfig) -> str:
+    return f"{module.package.replace('.', '/')}/{module_file_name(module)}"
+
+
+def _folders(config: Config | None) -> dict[str, Path]:
+    """Return the folders of this machine that a build may leave in a wheel."""
+    project = config.project_dir if config else Path.cwd()
+    folders = {"in your home folder": Path.home(), "in cargo's home folder": cargo_home(os.environ)}
+    if config or (project / "pyproject.toml").is_file():
+        folders["in the folder of the project"] = project
+    return folders
+
+
+def _show(answers: Sequence[Answer], *, quiet: bool) -> None:
+    width = max(len(finding.check) for answer in answers for finding in answer.checks)
+    for answer in answers:
+        shown = [finding for finding in answer.checks if not quiet or finding.state == "error"]
+        if shown:
+            terminal.show(terminal.paint(terminal.printable(answer.wheel), "bold", sys.stdout))
+        for finding in shown:
+            for line in _lines(finding, width):
+                terminal.show(line)
+    if not quiet:
+        faults = sum(finding.state == "error" for answer in answers for finding in answer.checks)
+        wheels = terminal.plural(len(answers), "wheel")
+        terminal.show(
+            f"{terminal.plural(faults, 'fault')} in {wheels}" if faults else f"nothing is wrong with {wheels}"
+        )
+
+
+def _lines(finding: Finding, width: int) -> Iterator[str]:
+    state = terminal.paint(f"{finding.state:<7}", _STYLES[finding.state], sys.stdout)
+    yield f"  {state}  {finding.check:<{width}}  {terminal.printable(finding.detail)}"
+    if finding.where:
+        yield f"{'':{width + 13}}--> {terminal.printable(finding.where)}"
+    for line in (finding.remedy or "").splitlines():
+        yield f"{'':{width + 13}}{terminal.printable(line)}"
