@@ -26,6 +26,25 @@ from externref_build.guests.toolchain import choose_target, find_toolchain, requ
 
 
 @dataclass(frozen=True, slots=True)
+class GuestPlan:
+    """Everything that cargo has to be told to compile a guest: the same plan compiles it again."""
+
+    argv: tuple[str, ...]
+    folder: Path
+    """Where cargo is started."""
+    environ: Mapping[str, str]
+    """Variables in addition to the environment."""
+    package_id: str
+    """Cargo's name for the package whose target becomes the module."""
+    name: str
+    """The name of that target, which is the default name of the output."""
+    target: str
+    """The Rust target that it is compiled for."""
+    workspace_root: Path
+    """Folder of the workspace that cargo compiles it in."""
+
+
+@dataclass(frozen=True, slots=True)
 class GuestModule:
     """The module that cargo made, as the linker left it."""
 
@@ -56,6 +75,15 @@ def build_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestMod
     Raises ToolchainError if something is missing, GuestBuildError if cargo fails, ArtifactError if there is not exactly
     one module to take.
     """
+    return compile_guest(plan_guest(module, environ=environ), environ=environ)
+
+
+def plan_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestPlan:
+    """Find out what cargo has to be told to compile the guest of a module.
+
+    Raises ToolchainError if something is missing, GuestBuildError if cargo cannot resolve its packages, ArtifactError
+    if they make no module.
+    """
     folder = _guest_folder(module)
     toolchain = find_toolchain(folder, environ=environ, name=module.toolchain)
     config = read_cargo_config(folder, environ, module.cargo_args)
@@ -79,14 +107,23 @@ def build_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestMod
         "--",
         *workspace_flags(root),
     )
-    done = run(argv, cwd=folder, environ=flag_environ, live="stderr")
+    added = {name: value for name, value in flag_environ.items() if environ.get(name) != value}
+    return GuestPlan(argv, folder, added, choice.package_id, choice.name, target, root)
+
+
+def compile_guest(plan: GuestPlan, *, environ: Mapping[str, str]) -> GuestModule:
+    """Run cargo as planned and return what it made.
+
+    Raises GuestBuildError if cargo fails, ArtifactError if there is not exactly one module to take.
+    """
+    done = run(plan.argv, cwd=plan.folder, environ={**environ, **plan.environ}, live="stderr")
     if done.status != 0:
         raise GuestBuildError(
-            f"cargo could not build the guest {choice.name} for {target} (exit status {done.status})",
-            where=str(module.manifest_path),
+            f"cargo could not build the guest {plan.name} for {plan.target} (exit status {done.status})",
+            where=str(plan.folder / "Cargo.toml"),
             remedy="the diagnostics above say why",
         )
-    return _artifact(_messages(done.stdout), choice, target, root)
+    return _artifact(_messages(done.stdout), plan)
 
 
 def cargo_passthrough(arguments: Sequence[str], *, folder: Path, environ: Mapping[str, str]) -> int:
@@ -177,12 +214,12 @@ def _messages(stdout: str) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def _artifact(messages: Iterator[dict[str, Any]], choice: _Choice, target: str, root: Path) -> GuestModule:
+def _artifact(messages: Iterator[dict[str, Any]], plan: GuestPlan) -> GuestModule:
     """Take the module from the messages about the chosen package; its dependencies may be cdylibs as well."""
     found = [
-        GuestModule(Path(name), choice.name, target, message["fresh"], root)
+        GuestModule(Path(name), plan.name, plan.target, message["fresh"], plan.workspace_root)
         for message in messages
-        if message["reason"] == "compiler-artifact" and message["package_id"] == choice.package_id
+        if message["reason"] == "compiler-artifact" and message["package_id"] == plan.package_id
         for name in message["filenames"]
         if name.endswith(".wasm")
     ]
@@ -190,7 +227,7 @@ def _artifact(messages: Iterator[dict[str, Any]], choice: _Choice, target: str, 
         return found[0]
     listed = ", ".join(str(guest.path) for guest in found) or "none"
     raise ArtifactError(
-        f"cargo left {len(found)} modules of the guest {choice.name} ({listed}), expected one",
-        where=str(root),
-        remedy=f"see that one module for {target} is made, whatever crate types and linker are configured",
+        f"cargo left {len(found)} modules of the guest {plan.name} ({listed}), expected one",
+        where=str(plan.workspace_root),
+        remedy=f"see that one module for {plan.target} is made, whatever crate types and linker are configured",
     )
