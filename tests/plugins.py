@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import wasmtime
+from wasmtime import _bindings
 
 from externref_build.metadata import RECORDS_SECTION, Record, encode_record
 from externref_build.processor.report import Report
@@ -95,6 +96,7 @@ def engine() -> wasmtime.Engine:
     config = wasmtime.Config()
     for name in ("exceptions", "function_references", "gc", "memory64", "multi_memory", "tail_call", "threads"):
         setattr(config, f"wasm_{name}", True)
+    _bindings.wasmtime_config_wasm_compact_imports_set(config.ptr(), True)  # there is no property yet
     return wasmtime.Engine(config)
 
 

@@ -155,7 +155,7 @@ def _table_types(module: Module) -> Iterator[ValType]:
     """Yield the type of the elements of each table, imported ones first (specification 5.3.14, 5.5.7)."""
     for entry in module.imports:
         if entry.kind == TABLE:
-            yield decode_val_type(Reader(module.data, entry.type_start, entry.end))
+            yield decode_val_type(Reader(module.data, entry.type_start, entry.type_end))
     section = module.section(section_ids.TABLE)
     if section is None:
         return

@@ -11,8 +11,8 @@ from externref_build.processor.signatures import NO_REFS
 from externref_build.wasm import sections as section_ids
 from externref_build.wasm.edits import Revision
 from externref_build.wasm.instructions import encode
-from externref_build.wasm.leb128 import decode_unsigned, encode_unsigned
-from externref_build.wasm.module import FUNC, TABLE
+from externref_build.wasm.leb128 import decode_unsigned, encode_name, encode_unsigned
+from externref_build.wasm.module import FUNC, ONE_MODULE, TABLE, Import
 from externref_build.wasm.types import EXTERNREF, I32, encode_func_type
 
 _EMPTY_TABLE = EXTERNREF + b"\x00\x00"
@@ -34,8 +34,7 @@ def edit_exports(layout: Layout, revision: Revision, table: str | None) -> set[i
             hidden.add(export.index)
             revision.replace_index(export.index_start, export.end, index)
     if table is not None:
-        name = table.encode()
-        entry = encode_unsigned(len(name)) + name + bytes((TABLE,)) + encode_unsigned(layout.table_index("slots"))
+        entry = encode_name(table) + bytes((TABLE,)) + encode_unsigned(layout.table_index("slots"))
         revision.extend_vector(section_ids.EXPORT, [entry])
     return hidden
 
@@ -51,23 +50,48 @@ def edit_indices(layout: Layout, revision: Revision) -> None:
 def edit_imports(layout: Layout, revision: Revision) -> None:
     """Remove the surrogates, retype the declared imports, and import the drop hook."""
     module = layout.module
+    section = module.section(section_ids.IMPORT)
+    if section is None:
+        return
     removed = layout.signatures.surrogates
-    for func, entry in enumerate(module.func_imports):
+    changed = {module.func_imports[func].start: func for func in sorted({*removed, *layout.signatures.imports})}
+    gone = 0
+    for group in module.import_groups:
+        members = module.imports[group.first : group.behind]
+        if any(entry.start in changed for entry in members):
+            items = [_group_item(layout, entry, changed.pop(entry.start, None)) for entry in members]
+            left = [item for item in items if item]
+            revision.replace(group.start, group.end, _encode_group(group.module, left) if left else b"")
+            gone += not left
+    for func in changed.values():
+        entry = module.func_imports[func]
         if func in removed:
             revision.replace(entry.start, entry.end, b"")
-        elif func in layout.signatures.imports:
-            func_type = layout.signatures.imports[func].retype(module.func_type(func))
-            revision.replace_index(entry.type_start, entry.end, layout.type_index(func_type))
-    section = module.section(section_ids.IMPORT)
-    if section is None or not removed:
-        return
+            gone += 1
+        else:
+            revision.replace_index(entry.type_start, entry.type_end, _new_import_type(layout, func))
     if layout.drop_hook is not None:
-        names = b"".join(encode_unsigned(len(name)) + name for name in (text.encode() for text in layout.drop_hook))
-        entry_bytes = names + bytes((FUNC,)) + encode_unsigned(layout.type_index(DROP_HOOK_TYPE))
-        revision.replace(section.end, section.end, entry_bytes)
-    count_end = decode_unsigned(module.data, section.payload)[1]
-    count = len(module.imports) - len(removed) + (layout.drop_hook is not None)
-    revision.replace_index(section.payload, count_end, count)
+        entry_bytes = b"".join(map(encode_name, layout.drop_hook)) + bytes((FUNC,))
+        revision.replace(section.end, section.end, entry_bytes + encode_unsigned(layout.type_index(DROP_HOOK_TYPE)))
+    count, count_end = decode_unsigned(module.data, section.payload)
+    revision.replace_index(section.payload, count_end, count - gone + (layout.drop_hook is not None))
+
+
+def _new_import_type(layout: Layout, func: int) -> int:
+    return layout.type_index(layout.signatures.imports[func].retype(layout.module.func_type(func)))
+
+
+def _group_item(layout: Layout, entry: Import, func: int | None) -> bytes:
+    """Encode an import of a group with a type of its own; ``func`` is its index if it changes. None is left of some."""
+    if func is None:
+        return encode_name(entry.name) + layout.module.data[entry.type_start - 1 : entry.type_end]
+    if func in layout.signatures.surrogates:
+        return b""
+    return encode_name(entry.name) + bytes((FUNC,)) + encode_unsigned(_new_import_type(layout, func))
+
+
+def _encode_group(module: str, items: list[bytes]) -> bytes:
+    return b"".join((encode_name(module), encode_name(""), bytes((ONE_MODULE,)), encode_unsigned(len(items)), *items))
 
 
 def edit_functions(layout: Layout, revision: Revision, lowering: Lowering) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from externref_build._version import __version__
 from externref_build.errors import MalformedModuleError
-from externref_build.wasm.leb128 import encode_unsigned
+from externref_build.wasm.leb128 import encode_name, encode_unsigned
 from externref_build.wasm.reader import Reader
 from externref_build.wasm.sections import Section
 
@@ -55,7 +55,7 @@ def add_target_feature(section: bytes | memoryview) -> bytes:
     kept = [(prefix, name) for prefix, name in features if name != _FEATURE]
     kept.append((b"+", _FEATURE))
     kept.sort(key=lambda feature: feature[1].encode())
-    return _vector([prefix + _name(name) for prefix, name in kept])
+    return _vector([prefix + encode_name(name) for prefix, name in kept])
 
 
 def add_producer(section: bytes | memoryview) -> bytes:
@@ -70,7 +70,7 @@ def add_producer(section: bytes | memoryview) -> bytes:
     processed = fields.setdefault("processed-by", [])
     processed[:] = [entry for entry in processed if entry[0] != _TOOL] + [(_TOOL, __version__)]
     encoded = [
-        _name(field) + _vector([_name(tool) + _name(version) for tool, version in entries])
+        encode_name(field) + _vector([encode_name(tool) + encode_name(version) for tool, version in entries])
         for field, entries in fields.items()
     ]
     return _vector(encoded)
@@ -95,11 +95,6 @@ def move_code_metadata(section: bytes | memoryview, move: Callable[[int, int], i
         if items:
             funcs.append(encode_unsigned(func) + _vector(items))
     return _vector(funcs)
-
-
-def _name(text: str) -> bytes:
-    encoded = text.encode()
-    return encode_unsigned(len(encoded)) + encoded
 
 
 def _vector(items: list[bytes]) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from externref_build.wasm import sections as section_ids
-from externref_build.wasm.leb128 import decode_unsigned, encode_unsigned
+from externref_build.wasm.leb128 import decode_unsigned, encode_name, encode_unsigned
 from externref_build.wasm.module import Module
 from externref_build.wasm.sections import CUSTOM, ORDER, Section
 
@@ -102,8 +102,7 @@ class Revision:
         for section_id in pending:
             parts += _new_section(section_id, self.new_sections[section_id])
         for name, new_content in self.new_custom:
-            encoded = name.encode()
-            parts += _new_section(CUSTOM, encode_unsigned(len(encoded)) + encoded, new_content)
+            parts += _new_section(CUSTOM, encode_name(name), new_content)
         return parts
 
 

@@ -1,4 +1,4 @@
-"""LEB128, the variable-length integers of the binary format (specification 5.2.2).
+"""LEB128, the variable-length integers of the binary format (specification 5.2.2), and names, which begin with one.
 
 Linkers pad these integers to their full width so that they can patch them later. What is rewritten in place therefore
 keeps the width it was found with wherever the new value fits.
@@ -15,6 +15,12 @@ def encode_unsigned(value: int, width: int = 1) -> bytes:
         value >>= 7
     encoded.append(value)
     return bytes(encoded)
+
+
+def encode_name(name: str) -> bytes:
+    """Encode a name (specification 5.2.4): the length of its UTF-8, and that."""
+    encoded = name.encode()
+    return encode_unsigned(len(encoded)) + encoded
 
 
 def encode_signed(value: int) -> bytes:

@@ -34,6 +34,9 @@ FUNC, TABLE, MEMORY, GLOBAL, TAG = range(5)
 
 KIND_NAMES = ("function", "table", "memory", "global", "tag")
 
+ONE_MODULE, ONE_TYPE = 0x7F, 0x7E
+"""What stands for the kind of an import where several follow: of one module, or of one module and one type."""
+
 
 @dataclass(frozen=True, slots=True)
 class Import:
@@ -47,7 +50,22 @@ class Import:
     start: int
     end: int
     type_start: int
-    """Offset of the type index of an imported function."""
+    """Offset of the type, which is a type index where a function is imported; the kind is the byte before it."""
+    type_end: int
+    """The end of the import, unless it shares its type with others of a group."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportGroup:
+    """Imports that name their module once (proposal compact-import-section), with the range of their bytes."""
+
+    module: str
+    first: int
+    """Position of the first one among all imports."""
+    behind: int
+    """Position behind the last one."""
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +98,8 @@ class Module:
     plain_types: dict[FuncType, int]
     """Function types that stand alone, without a recursive group or supertypes, by what they are."""
     imports: tuple[Import, ...]
+    import_groups: tuple[ImportGroup, ...]
+    """The groups of a compact import section, in order; imports between them stand alone."""
     func_type_indices: Sequence[int]
     """The type index of each local function."""
     exports: tuple[Export, ...]
@@ -169,15 +189,17 @@ class Module:
         found = []
         for entry in self.imports:
             if entry.kind == TAG:
-                found.append(self.as_func_type(decode_unsigned(self.data, entry.type_start)[0], entry.type_start))
+                found.append(self._tag_type(Reader(self.data, entry.type_start, entry.type_end)))
         section = self.section(section_ids.TAG)
         if section:
             reader = Reader(self.data, section.payload, section.end)
-            for _ in range(reader.count("tags", 2)):
-                reader.byte("the attribute of a tag")
-                start = reader.offset
-                found.append(self.as_func_type(reader.u32("the type of a tag"), start))
+            found += [self._tag_type(reader) for _ in range(reader.count("tags", 2))]
         return tuple(found)
+
+    def _tag_type(self, reader: Reader) -> FuncType:
+        reader.byte("the attribute of a tag")
+        start = reader.offset
+        return self.as_func_type(reader.u32("the type of a tag"), start)
 
     def _expr_sites(self, reader: Reader) -> Iterator[IndexSite]:
         instructions, reader.offset = decode_expr(self.data, reader.offset, reader.end)
@@ -277,7 +299,7 @@ def decode_module(data: bytes | memoryview) -> Module:
         return Reader(view, section.payload, section.end) if section else Reader(b"\0")
 
     types, plain_types = _decode_types(reader_of(section_ids.TYPE))
-    imports = _decode_imports(reader_of(section_ids.IMPORT))
+    imports, import_groups = _decode_imports(reader_of(section_ids.IMPORT))
     func_type_indices = _decode_func_type_indices(reader_of(section_ids.FUNCTION))
     exports = _decode_exports(reader_of(section_ids.EXPORT))
     starts, ends = index_bodies(reader_of(section_ids.CODE))
@@ -286,7 +308,9 @@ def decode_module(data: bytes | memoryview) -> Module:
         raise MalformedModuleError(
             f"{len(starts)} function bodies for {len(func_type_indices)} functions", code.payload if code else len(view)
         )
-    module = Module(view, sections, types, plain_types, imports, func_type_indices, exports, starts, ends)
+    module = Module(
+        view, sections, types, plain_types, imports, import_groups, func_type_indices, exports, starts, ends
+    )
     for entry in module.func_imports:
         assert entry.type_index is not None
         module.as_func_type(entry.type_index, entry.type_start)
@@ -309,32 +333,61 @@ def _decode_types(reader: Reader) -> tuple[tuple[CompositeType, ...], dict[FuncT
     return tuple(types), plain
 
 
-def _decode_imports(reader: Reader) -> tuple[Import, ...]:
-    imports = []
+def _decode_imports(reader: Reader) -> tuple[tuple[Import, ...], tuple[ImportGroup, ...]]:
+    imports: list[Import] = []
+    groups: list[ImportGroup] = []
     for _ in range(reader.count("imports", 4)):
         start = reader.offset
         module, name = reader.name("the module of an import"), reader.name("the name of an import")
         kind_start = reader.offset
         kind = reader.byte("the kind of an import")
-        type_start = reader.offset
-        type_index = None
-        if kind == FUNC:
-            type_index = reader.u32("the type of a function")
-        elif kind == TABLE:
-            skip_table_type(reader)
-        elif kind == MEMORY:
-            skip_limits(reader)
-        elif kind == GLOBAL:
-            skip_global_type(reader)
-        elif kind == TAG:
-            reader.byte("the attribute of a tag")
-            type_start = reader.offset
-            reader.u32("the type of a tag")
+        if name == "" and kind in (ONE_MODULE, ONE_TYPE):
+            first = len(imports)
+            imports += _decode_import_group(reader, module, kind)
+            groups.append(ImportGroup(module, first, len(imports), start, reader.offset))
         else:
-            raise UnsupportedFeatureError(f"unknown kind {kind} of import", kind_start)
-        imports.append(Import(module, name, kind, type_index, start, reader.offset, type_start))
+            type_index = _decode_import_type(reader, kind, kind_start)
+            imports.append(Import(module, name, kind, type_index, start, reader.offset, kind_start + 1, reader.offset))
     reader.finish("the imports")
-    return tuple(imports)
+    return tuple(imports), tuple(groups)
+
+
+def _decode_import_group(reader: Reader, module: str, encoding: int) -> Iterator[Import]:
+    if encoding == ONE_TYPE:
+        kind = reader.byte("the kind of an import")
+        type_start = reader.offset
+        type_index = _decode_import_type(reader, kind, type_start - 1)
+        type_end = reader.offset
+        for _ in range(reader.count("imports")):
+            start = reader.offset
+            name = reader.name("the name of an import")
+            yield Import(module, name, kind, type_index, start, reader.offset, type_start, type_end)
+    else:
+        for _ in range(reader.count("imports", 3)):
+            start = reader.offset
+            name = reader.name("the name of an import")
+            kind = reader.byte("the kind of an import")
+            type_start = reader.offset
+            type_index = _decode_import_type(reader, kind, type_start - 1)
+            yield Import(module, name, kind, type_index, start, reader.offset, type_start, reader.offset)
+
+
+def _decode_import_type(reader: Reader, kind: int, kind_start: int) -> int | None:
+    """Pass over the type of an import; return the type index of a function."""
+    if kind == FUNC:
+        return reader.u32("the type of a function")
+    if kind == TABLE:
+        skip_table_type(reader)
+    elif kind == MEMORY:
+        skip_limits(reader)
+    elif kind == GLOBAL:
+        skip_global_type(reader)
+    elif kind == TAG:
+        reader.byte("the attribute of a tag")
+        reader.u32("the type of a tag")
+    else:
+        raise UnsupportedFeatureError(f"unknown kind {kind} of import", kind_start)
+    return None
 
 
 def _decode_func_type_indices(reader: Reader) -> Sequence[int]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wasmtime import (
+    Config,
     Engine,
     Func,
     FuncType,
@@ -26,6 +27,7 @@ from wasmtime import (
     Val,
     ValType,
     WasiConfig,
+    _bindings,
 )
 
 DROP_HOOK = ("host", "dropped")
@@ -36,6 +38,12 @@ _VALUES: Mapping[str, Callable[[], ValType]] = {
     "f": ValType.f32,
     "d": ValType.f64,
 }
+
+
+def _engine() -> Engine:
+    config = Config()
+    _bindings.wasmtime_config_wasm_compact_imports_set(config.ptr(), True)  # there is no property yet
+    return Engine(config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +155,7 @@ class Host:
         self._table = table
         self._exports = {name: Signature.parse(text) for name, text in api.exports.items()}
         self._surrogates = Surrogates(self._dropped)
-        self._store = Store(Engine())
+        self._store = Store(_engine())
         self._store.set_wasi(WasiConfig())
         self._instance = self._instantiate(module, api)
         self._check_types()

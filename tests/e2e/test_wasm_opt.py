@@ -15,7 +15,8 @@ from guest_host import DROP_HOOK
 from registry import npm_package
 from test_profiles import SCENARIOS, TARGETS, guest_files, play
 
-from externref_build import Processor
+from externref_build import process
+from externref_build.wasm.module import decode_module
 
 if TYPE_CHECKING:
     from conftest import CompileGuest
@@ -27,8 +28,8 @@ PROFILES = {
     "release": ("release", ()),
     "size": ("size", ()),
 }
-LEVELS = ("", "-O1", "-O3", "-Oz", "-O3 --converge")
-"""Arguments of wasm-opt; it isn't run where there are none."""
+LEVELS = ("", "-O1", "-O3", "-Oz", "-O3 --converge", "-O2 --all-features")
+"""Arguments of wasm-opt; it isn't run where there are none. The last ones let it group imports."""
 
 ALWAYS = {
     ("broad", "dev, debug=0", TARGETS[0], ""),
@@ -38,6 +39,7 @@ ALWAYS = {
     ("broad", "size", TARGETS[1], "-O3 --converge"),
     ("peer03", "release", TARGETS[0], "-O1"),
     ("peer03", "size", TARGETS[0], "-Oz"),
+    ("broad", "release", TARGETS[1], "-O2 --all-features"),
 }
 """The cells that every run checks; the others have the marker ``matrix``."""
 
@@ -83,8 +85,6 @@ def test_the_processed_guest_does_what_the_unprocessed_one_does(
     where = ("--manifest-path", f"{guest}/Cargo.toml")
     linked = compile_guest(guest_files(guest), target=target, profile=cargo_profile, arguments=(*where, *arguments))
     original = wasm_opt(linked, level).read_bytes()
-    processor = Processor(drop_hook=DROP_HOOK)
-    output = processor.process(original)
+    assert bool(decode_module(original).import_groups) == ("--all-features" in level)
+    output = process(original, drop_hook=DROP_HOOK, require_direct=True)
     assert play(guest, output, processed=True) == play(guest, original, processed=False)
-    adapters = {function.name: function.reason for function in processor.report.functions if function.reason}
-    assert adapters == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import wasmtime
+from wasmtime import _bindings
 
 from externref_build import ExternrefBuildError, Processor
 from externref_build.errors import DebugInfoError, MalformedMetadataError, MalformedModuleError
@@ -33,6 +34,7 @@ def make_engine() -> wasmtime.Engine:
     for name in _FEATURES:
         setattr(config, f"wasm_{name}", True)
     config.shared_memory = True
+    _bindings.wasmtime_config_wasm_compact_imports_set(config.ptr(), True)  # there is no property yet
     return wasmtime.Engine(config)
 
 

@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 import wasmtime
+from compact_imports import ENCODINGS, compact
 from injection import inject
 from surrogate_guests import generate
 
@@ -172,6 +173,7 @@ _DEBUGGED = Path(__file__).resolve().parent.parent / "corpus" / "dwarf"
 def seed_modules() -> list[bytes]:
     """Assemble one module for each feature, make guests of compiled modules with debug info, and generate a few."""
     seeds = [_assemble(*texts) for texts in _FEATURES.values()]
+    seeds += [compact(seeds[0], encoding) for encoding in ENCODINGS.values()]
     seeds += [inject(path.read_bytes(), everywhere=True) for path in sorted(_DEBUGGED.glob("*.wasm"))]
     for seed in range(8):
         seeds.append(bytes(wasmtime.wat2wasm(generate(_Seeded(seed), is_plain=seed % 2 == 0).text)))
