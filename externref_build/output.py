@@ -13,7 +13,7 @@ import glob
 import os
 import secrets
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -35,7 +35,7 @@ def write_whole(path: Path, content: bytes) -> bool:
         if path.exists() and not path.is_file():
             raise FileExistsError(errno.EEXIST, "something other than a file is there")
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path)
+        remove_abandoned(path)
         if _has_content(path, content):
             return False
         _replace(path, content)
@@ -67,7 +67,7 @@ def remove_former_outputs(record: Path, folder: Path, outputs: Iterable[Path]) -
         for name in record.read_text(encoding="utf-8").splitlines():
             former = folder / name
             if name not in current and former.resolve().is_relative_to(folder.resolve()):
-                _remove_abandoned(former)
+                remove_abandoned(former)
                 former.unlink(missing_ok=True)
     write_whole(record, "".join(f"{name}\n" for name in sorted(current)).encode())
 
@@ -94,8 +94,14 @@ def _replace(path: Path, content: bytes) -> None:
         raise
 
 
-def _remove_abandoned(path: Path) -> None:
-    for partial in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+def partial_files(path: Path) -> Iterator[Path]:
+    """Yield the files beside a place whose content is, or was, on its way there."""
+    yield from path.parent.glob(f".{glob.escape(path.name)}.*.partial")
+
+
+def remove_abandoned(path: Path) -> None:
+    """Remove the partial files of builds that were killed."""
+    for partial in partial_files(path):
         with contextlib.suppress(OSError):
             with partial.open("rb") as file:
                 # Removed under the lock: once that is let go, the writer that has just made the file could take it.
@@ -104,6 +110,43 @@ def _remove_abandoned(path: Path) -> None:
             if sys.platform == "win32":
                 # There, what a writer holds open cannot be removed.
                 partial.unlink()
+
+
+class OngoingWork:
+    """A note on disk that a build is filling a folder; it stays behind when the build is killed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
+
+    def begin(self) -> bool:
+        """Make the note, and tell whether a build was cut off; two builds at once have one note. Raises OSError."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        found = self._path.exists()
+        file = self._path.open("ab")
+        if not _lock(file):
+            file.close()
+            return False
+        self._file = file
+        return found
+
+    def end(self) -> None:
+        """Remove the note, if it is ours."""
+        if self._file is not None:
+            self._file.close()
+            self._path.unlink(missing_ok=True)
+            self._file = None
+
+
+@contextlib.contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Wait until no other build is in this place, and keep others waiting. Raises OSError. Nothing on Windows."""
+    with path.open("ab") as file:
+        if sys.platform != "win32":
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _lock(file: IO[bytes]) -> bool:

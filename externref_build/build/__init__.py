@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from externref_build.build.engine import BuildResult, build_module, build_project, module_file_name, use_existing_module
 from externref_build.build.in_place import build_in_place, modules_in_place, remove_former_modules
-from externref_build.build.packages import package_folder
+from externref_build.build.packages import package_folder, require_inside
 from externref_build.build.progress import Progress
 from externref_build.build.sources import built_files, project_sources
 from externref_build.output import remove_former_outputs
@@ -22,5 +22,6 @@ __all__ = [
     "project_sources",
     "remove_former_modules",
     "remove_former_outputs",
+    "require_inside",
     "use_existing_module",
 ]

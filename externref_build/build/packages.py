@@ -14,17 +14,31 @@ def package_folder(module: ModuleConfig) -> Path:
     """Return the folder of the package that receives a module.
 
     It is where ``[tool.setuptools]``, ``[tool.maturin]`` or ``[tool.hatch.build]`` say, else in ``src/`` or beside
-    pyproject.toml. Raises ConfigError if there is none.
+    pyproject.toml. Raises ConfigError if there is none, or if it is not in the project.
     """
     candidates = list(dict.fromkeys(_candidates(module)))
     for folder in candidates:
         if folder.is_dir():
-            return folder
+            return require_inside(folder, module)
     listed = ", ".join(str(folder.relative_to(module.project_dir)) for folder in candidates)
     raise ConfigError(
         f"package is {module.package}, and the project has no such package (looked for: {listed})",
         where=str(module.project_dir / "pyproject.toml"),
         remedy=f"make the folder {listed.partition(',')[0]} with an __init__.py, or correct the key package",
+    )
+
+
+def require_inside(folder: Path, module: ModuleConfig) -> Path:
+    """Return a package's folder if it lies in the project, whatever links lead there; nothing else is written to.
+
+    Raises ConfigError.
+    """
+    if folder.resolve().is_relative_to(module.project_dir.resolve()):
+        return folder
+    raise ConfigError(
+        f"package is {module.package}, and its folder {folder.resolve()} lies outside the project, expected one inside",
+        where=str(module.project_dir / "pyproject.toml"),
+        remedy=f"move the package into {module.project_dir}, and see that no link leads out of it",
     )
 
 

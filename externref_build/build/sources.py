@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from externref_build.build.in_place import modules_in_place
+from externref_build.build.in_place import FolderOf, files_in_place
+from externref_build.build.packages import package_folder
 from externref_build.config import Config
 from externref_build.errors import ConfigError
 from externref_build.guests.manifest import guest_sources
@@ -25,7 +26,7 @@ def project_sources(config: Config) -> list[Path]:
         sources = guest_sources(module.manifest_path, config.project_dir)
         if sources.outside:
             raise ConfigError(
-                f"the guest needs {', '.join(map(str, sources.outside))}, which lies outside the project, "
+                f"the guest needs {', '.join(map(_shown, sources.outside))}, which lies outside the project, "
                 "expected everything that it is built from inside",
                 where=str(module.manifest_path),
                 remedy="a source distribution holds nothing from outside: move the folder into the project, or depend "
@@ -35,9 +36,9 @@ def project_sources(config: Config) -> list[Path]:
     return sorted(files)
 
 
-def built_files(config: Config) -> Iterator[Path]:
+def built_files(config: Config, folder_of: FolderOf = package_folder) -> Iterator[Path]:
     """Yield what earlier builds left in the project: modules in packages, what cargo made, copies of the SDK."""
-    yield from modules_in_place(config)
+    yield from files_in_place(config, folder_of)
     for folder in _built_folders(config.project_dir):
         for parent, _, names in os.walk(folder):
             yield from (Path(parent, name) for name in names)
@@ -50,3 +51,8 @@ def _built_folders(project_dir: Path) -> Iterator[Path]:
             folders.clear()
             yield Path(parent)
         folders[:] = [name for name in folders if name != ".git"]
+
+
+def _shown(path: Path) -> str:
+    real = path.resolve()
+    return str(path) if real == path else f"{path} (a link to {real})"

@@ -26,7 +26,7 @@ class GuestSources:
     files: tuple[Path, ...]
     """Absolute, sorted."""
     outside: tuple[Path, ...]
-    """Packages, and the workspace, that the guest needs and that lie outside the project."""
+    """Packages, the workspace, and what links in the project lead to, as far as it lies outside the project."""
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -67,6 +67,7 @@ def default_name(manifest_path: Path) -> str:
 def guest_sources(manifest_path: Path, project_dir: Path) -> GuestSources:
     """Find all files that cargo needs to build a guest: its package, its workspace, and path dependencies of these."""
     workspace = _workspace_manifest(manifest_path)
+    project = _Project(project_dir)
     files = {path for path in _workspace_files(workspace.parent, project_dir) if path.is_relative_to(project_dir)}
     pending = [workspace.parent, manifest_path.parent, *_members(workspace), *_path_dependencies(workspace)]
     seen = set[Path]()
@@ -75,11 +76,22 @@ def guest_sources(manifest_path: Path, project_dir: Path) -> GuestSources:
         if folder in seen:
             continue
         seen.add(folder)
-        if folder.is_relative_to(project_dir) and "package" in read_manifest(folder / "Cargo.toml"):
-            files.update(_package_files(folder, project_dir))
+        if project.holds(folder) and "package" in read_manifest(folder / "Cargo.toml"):
+            files.update(_package_files(folder, project))
             pending.extend(_path_dependencies(folder / "Cargo.toml"))
-    outside = (folder for folder in seen if not folder.is_relative_to(project_dir))
-    return GuestSources(tuple(sorted(files)), tuple(sorted(outside)))
+    inside = {path for path in files if project.holds(path)}
+    outside = {*(files - inside), *(folder for folder in seen if not project.holds(folder))}
+    return GuestSources(tuple(sorted(inside)), tuple(sorted(outside)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Project:
+    """The folder of a project, and what lies in it, wherever links lead."""
+
+    folder: Path
+
+    def holds(self, path: Path) -> bool:
+        return path.is_relative_to(self.folder) and path.resolve().is_relative_to(self.folder.resolve())
 
 
 def _workspace_manifest(manifest_path: Path) -> Path:
@@ -141,14 +153,25 @@ def _all_files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file())
 
 
-def _package_files(package: Path, project_dir: Path) -> Iterator[Path]:
-    """Yield the files of a package; of one that shares its folder with the Python project, only what is Rust's."""
-    shared = package == project_dir
-    for parent, folders, names in os.walk(package):
-        folders[:] = sorted(name for name in folders if not _is_foreign(Path(parent, name)))
+def _package_files(package: Path, project: _Project) -> Iterator[Path]:
+    """Yield the files of a package; of one that shares its folder with the Python project, only what is Rust's.
+
+    Links are followed, except out of the project: then the link itself is yielded.
+    """
+    shared = package == project.folder
+    above = {package: frozenset[Path]()}
+    for place, folders, names in os.walk(package, followlinks=True):
+        parent = Path(place)
+        real = above[parent] | {parent.resolve()}
+        kept = [path for name in sorted(folders) if not _is_foreign(path := parent / name)]
+        yield from (path for path in kept if not project.holds(path))
+        kept = [path for path in kept if project.holds(path) and path.resolve() not in real]
+        above.update(dict.fromkeys(kept, real))
+        folders[:] = [path.name for path in kept]
         for name in sorted(names):
-            path = Path(parent, name)
-            if path.suffix == ".rs" or name in _WORKSPACE_FILES or not (shared or name.startswith(".")):
+            path = parent / name
+            is_rusts = path.suffix == ".rs" or name in _WORKSPACE_FILES or not (shared or name.startswith("."))
+            if is_rusts and path.is_file():
                 yield path
 
 

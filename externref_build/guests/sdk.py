@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from externref_build.config import parse_toml
 from externref_build.errors import OutputError
+from externref_build.output import exclusive, write_whole
 
 SDK_CRATE = "externref-guest"
 _SDK_SOURCES = Path(__file__).resolve().parent.parent / "sdk" / "rust"
@@ -39,13 +41,12 @@ def provide_sdk(workspace_root: Path) -> Path:
     Raises OutputError if it cannot be written.
     """
     files = _sdk_files()
-    parent = workspace_root / WORKSPACE_FOLDER
+    parent = own_folder(workspace_root)
     copy = parent / f"{SDK_CRATE}-{sdk_version()}-{_digest(files)}"
     try:
         if not _holds(copy, files):
-            parent.mkdir(exist_ok=True)
-            (parent / ".gitignore").write_text("*\n", encoding="utf-8")
-            _put_in_place(copy, files)
+            with exclusive(parent / "lock"):
+                _put_in_place(copy, files)
     except OSError as error:
         raise OutputError(
             f"the guest crate {SDK_CRATE} cannot be copied into the workspace: {error.strerror}",
@@ -53,6 +54,30 @@ def provide_sdk(workspace_root: Path) -> Path:
             remedy="make the folder writable, or build from a copy of the project",
         ) from error
     return copy
+
+
+def own_folder(root: Path) -> Path:
+    """Return this package's own folder in a workspace or project; made if need be, and ignored by git.
+
+    Raises OutputError if it cannot be made, or is a link.
+    """
+    folder = root / WORKSPACE_FOLDER
+    if folder.is_symlink():
+        raise OutputError(
+            f"{folder.name} is a link to {folder.resolve()}, expected a folder of externref-build's own",
+            where=str(folder),
+            remedy="remove the link",
+        )
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"the build's own folder {folder.name} cannot be made: {error.strerror}",
+            where=str(folder),
+            remedy="make the project's folder writable, or build from a copy of the project",
+        ) from error
+    write_whole(folder / ".gitignore", b"*\n")
+    return folder
 
 
 def sdk_patch_arguments(sdk: Path) -> tuple[str, ...]:
@@ -81,6 +106,8 @@ def _holds(copy: Path, files: Mapping[str, bytes]) -> bool:
 
 def _put_in_place(copy: Path, files: Mapping[str, bytes]) -> None:
     """Write a whole copy beside its place and rename it; whoever comes second finds the same bytes."""
+    for abandoned in copy.parent.glob("copy-*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="copy-", dir=copy.parent) as temporary:
         whole = Path(temporary, "whole")
         for name, content in files.items():
