@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -111,3 +112,10 @@ def sdist_files(path: Path) -> dict[str, bytes]:
 
 def is_processed(module: bytes) -> bool:
     return module.startswith(b"\0asm") and b"__externrefs" not in module and b"same" in module
+
+
+def has_sbom(files: Mapping[str, bytes], module: str) -> bool:
+    """Tell whether a wheel has a bill of materials about exactly the module that lies in it."""
+    bills = [json.loads(files[name]) for name in files if ".dist-info/sboms/" in name and name.endswith(".cdx.json")]
+    subjects = {bill["metadata"]["component"]["name"]: bill["metadata"]["component"]["hashes"] for bill in bills}
+    return subjects.get(module) == [{"alg": "SHA-256", "content": hashlib.sha256(files[module]).hexdigest()}]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from projects import CARGO, GUEST, WITHOUT_CARGO, Front, is_processed, sdist_files, wheel_files, write
+from projects import CARGO, GUEST, WITHOUT_CARGO, Front, has_sbom, is_processed, sdist_files, wheel_files, write
 
 pytestmark = pytest.mark.once
 
@@ -77,6 +77,7 @@ def test_isolated_builds(tmp_path: Path, pip_environment: dict[str, str]) -> Non
     files = wheel_files(tmp_path / WHEEL)
     assert {name for name in files if "dist-info" not in name} == {"plugin/__init__.py", "plugin/plugin.wasm"}
     assert is_processed(files["plugin/plugin.wasm"])
+    assert has_sbom(files, "plugin/plugin.wasm")
     assert b"Tag: py3-none-any" in files["plugin-1.0.dist-info/WHEEL"]
     assert b"plugin/plugin.wasm,sha256=" in files["plugin-1.0.dist-info/RECORD"]
     assert not list((tree / "src").rglob("*.wasm"))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from projects import CARGO, GUEST, WITHOUT_CARGO, Front, is_processed, sdist_files, wheel_files, write
+from projects import CARGO, GUEST, WITHOUT_CARGO, Front, has_sbom, is_processed, sdist_files, wheel_files, write
 
 pytestmark = pytest.mark.once
 
@@ -23,7 +23,7 @@ INCLUDE = f"include = [\n{MODULES}{SOURCES}]\n"
 
 PYPROJECT = """
 [build-system]
-requires = ["maturin>=1.9,<2", "externref-build"]
+requires = ["maturin>=1.12.6,<2", "externref-build"]
 build-backend = "externref_build.backends.maturin"
 
 [project]
@@ -77,7 +77,7 @@ GUEST_FILES = {"guest/Cargo.toml", "guest/Cargo.lock", "guest/src/lib.rs", "gues
 def builder(make_venv: Callable[[], Path], pip_environment: dict[str, str]) -> Path:
     """A Python that has our wheel and maturin, for builds without isolation."""
     python = make_venv()
-    install = [str(python), "-m", "pip", "install", "--quiet", "maturin>=1.9,<2", "externref-build"]
+    install = [str(python), "-m", "pip", "install", "--quiet", "maturin>=1.12.6,<2", "externref-build"]
     subprocess.run(install, check=True, env=pip_environment)
     return python
 
@@ -123,6 +123,7 @@ def test_a_pyo3_extension_and_a_guest(
     [from_tree] = tmp_path.glob("plugin-1.0-cp310-abi3-*.whl")
     files = wheel_files(from_tree)
     assert is_processed(files["plugin/plugin.wasm"])
+    assert has_sbom(files, "plugin/plugin.wasm")
     assert "plugin/_native.abi3.so" in files
 
     build = [sys.executable, "-m", "build", "--outdir", str(tmp_path / "dist"), str(tree)]
@@ -192,6 +193,18 @@ def test_all_hooks_of_maturin(front: Front) -> None:
     for kind in ("wheel", "editable"):
         folder, _ = front.hook(f"prepare_metadata_for_build_{kind}", {})
         assert "Name: plugin\n" in (folder / "METADATA").read_text()
+
+
+def test_bills_are_added_to_those_of_maturin(front: Front) -> None:
+    """Options of maturin that come with the settings, or from the environment, stay."""
+    write(front.folder, {"own.json": "{}"})
+    for settings, environ in (
+        ({"build-args": "--sbom-include own.json"}, {}),
+        ({}, {"MATURIN_PEP517_ARGS": "--sbom-include own.json"}),
+    ):
+        files, _ = front.wheel(settings, environ)
+        assert has_sbom(files, "plugin/plugin.wasm")
+        assert files["plugin-1.0.dist-info/sboms/own.json"] == b"{}"
 
 
 def test_skipping_uses_the_module_in_place(front: Front) -> None:

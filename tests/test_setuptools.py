@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from projects import CARGO, GUEST, WITHOUT_CARGO, Front, is_processed, sdist_files, wheel_files, write
+from projects import CARGO, GUEST, WITHOUT_CARGO, Front, has_sbom, is_processed, sdist_files, wheel_files, write
 
 from externref_build.output import remove_former_outputs
 
@@ -81,6 +81,7 @@ def test_isolated_builds(tmp_path: Path, pip_environment: dict[str, str]) -> Non
         "plugin/plugin.wasm",
     } | {name for name in from_tree if name == "plugin/py.typed"}
     assert is_processed(from_tree["plugin/plugin.wasm"])
+    assert has_sbom(from_tree, "plugin/plugin.wasm")
     assert b"Tag: py3-none-any" in from_tree["my_project-1.0.dist-info/WHEEL"]
     assert b"plugin/plugin.wasm,sha256=" in from_tree["my_project-1.0.dist-info/RECORD"]
     assert not list((tree / "src").rglob("*.wasm"))

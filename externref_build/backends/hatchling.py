@@ -26,6 +26,7 @@ from externref_build.build import (
     package_folder,
     project_sources,
     remove_former_modules,
+    write_sboms,
 )
 from externref_build.config import Config, ModuleConfig, load_config
 from externref_build.errors import ConfigError
@@ -75,7 +76,8 @@ class ExternrefBuildHook(BuildHookInterface[BuilderConfig]):
         remove_former_modules(config)
         self._temporary = tempfile.TemporaryDirectory(prefix="externref-build-")
         base = Path(self._temporary.name)
-        build_project(config, progress=progress, folder_of=lambda module: base / module.package)
+        results = build_project(config, progress=progress, folder_of=lambda module: base / module.package)
+        build_data["sbom_files"].extend(map(str, write_sboms(results, base)))
         for module in config.modules:
             name = module_file_name(module)
             build_data["force_include"][str(base / module.package / name)] = self._place(module)

@@ -9,7 +9,7 @@ Therefore its archives are checked before they are handed over.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,7 +18,7 @@ import maturin
 
 from externref_build.backends.maturin_archives import keep_sources_only, require_modules
 from externref_build.backends.reporting import errors_for_users
-from externref_build.build import Progress, build_in_place
+from externref_build.build import BuildResult, Progress, build_in_place, write_sboms
 from externref_build.config import Config, load_config
 from externref_build.output import write_whole
 
@@ -68,8 +68,9 @@ def build_sdist(sdist_directory: str, config_settings: _Settings = None) -> str:
 def build_wheel(wheel_directory: str, config_settings: _Settings = None, metadata_directory: str | None = None) -> str:
     """Build a wheel that holds the modules (PEP 517)."""
     with _project(config_settings) as config, _handed_over(wheel_directory) as folder:
-        build_in_place(config, progress=Progress())
-        name: str = maturin.build_wheel(str(folder), config_settings, metadata_directory)
+        results = build_in_place(config, progress=Progress())
+        with _sboms(results, config_settings) as settings:
+            name: str = maturin.build_wheel(str(folder), settings, metadata_directory)
         require_modules(folder / name, config)
     return name
 
@@ -89,6 +90,15 @@ def _project(config_settings: _Settings) -> Iterator[Config]:
     """Load the configuration of the project in the current folder, where PEP 517 has hooks called."""
     with errors_for_users():
         yield load_config(Path.cwd(), config_settings=config_settings)
+
+
+@contextmanager
+def _sboms(results: Sequence[BuildResult], config_settings: _Settings) -> Iterator[dict[str, Any]]:
+    """Write the modules' bills of materials, and add the options of maturin that pack them to the settings."""
+    with tempfile.TemporaryDirectory(prefix="externref-build-") as temporary:
+        options = [word for path in write_sboms(results, Path(temporary)) for word in ("--sbom-include", str(path))]
+        given = maturin.get_maturin_pep517_args(config_settings)
+        yield {**(config_settings or {}), "maturin.build-args": [*given, *options]}
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from setuptools.command.sdist import sdist
 
 from externref_build.backends.reporting import errors_for_users
 from externref_build.build import (
+    BuildResult,
     Progress,
     build_in_place,
     build_project,
@@ -34,6 +35,7 @@ from externref_build.build import (
     remove_former_modules,
     remove_former_outputs,
     require_inside,
+    write_sboms,
 )
 from externref_build.config import Config, ConfigSettings, ModuleConfig, load_config, read_tool_table
 from externref_build.errors import ConfigError
@@ -161,7 +163,8 @@ class BuildExternref(_ExternrefCommand):
                 return
             outputs = [self._build_folder(module) / module_file_name(module) for module in self._config.modules]
             remove_former_outputs(self._note("outputs"), self._lib(), outputs)
-            build_project(self._config, progress=progress, folder_of=self._build_folder)
+            results = build_project(self._config, progress=progress, folder_of=self._build_folder)
+        self._add_to_wheel(results)
         prepared: Any = self.get_finalized_command("prepare_externref")
         if prepared.ongoing is not None:
             prepared.ongoing.end()
@@ -188,6 +191,20 @@ class BuildExternref(_ExternrefCommand):
                 )
                 for module in self._config.modules
             }
+
+    def _add_to_wheel(self, results: Sequence[BuildResult]) -> None:
+        """Have the wheel that is being built, whatever class makes it, write bills of materials with its metadata."""
+        wheel: Any = self.distribution.get_command_obj("bdist_wheel", create=False)
+        if wheel is None:
+            return
+        write_wheelfile = wheel.write_wheelfile
+
+        def write_more(folder: str, *arguments: Any, **options: Any) -> None:
+            write_wheelfile(folder, *arguments, **options)
+            with errors_for_users():
+                write_sboms(results, Path(folder, "sboms"))
+
+        wheel.write_wheelfile = write_more
 
     def _require_package(self, module: ModuleConfig) -> None:
         """See that the package will be in the wheel: setuptools finds packages by itself, and may look elsewhere."""

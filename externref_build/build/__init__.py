@@ -6,6 +6,7 @@ from externref_build.build.engine import BuildResult, build_module, build_projec
 from externref_build.build.in_place import build_in_place, modules_in_place, remove_former_modules
 from externref_build.build.packages import package_folder, require_inside
 from externref_build.build.progress import Progress
+from externref_build.build.sbom import write_sboms
 from externref_build.build.sources import built_files, project_sources
 from externref_build.output import remove_former_outputs
 
@@ -24,4 +25,5 @@ __all__ = [
     "remove_former_outputs",
     "require_inside",
     "use_existing_module",
+    "write_sboms",
 ]

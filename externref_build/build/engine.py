@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from externref_build.guests.manifest import default_name
 from externref_build.output import write_whole
 
 if TYPE_CHECKING:
+    from externref_build.guests.cargo import GuestModule
     from externref_build.processor.report import Report
 
 
@@ -24,9 +26,14 @@ if TYPE_CHECKING:
 class BuildResult:
     """A module that is in its place."""
 
+    module: ModuleConfig
     path: Path
+    guest: GuestModule
+    """What cargo made."""
     report: Report
     """What the processor found and did."""
+    sha256: str
+    """Digest of the module."""
     input_size: int
     """Size of the guest's module as the linker left it, in bytes."""
     output_size: int
@@ -117,7 +124,8 @@ def build_module(
     _warn_of_paths(result, guest.workspace_root, module, progress)
     written = write_whole(path, result)
     progress.step("Wrote" if written else "Kept", f"{path}" if written else f"{path}, which is unchanged")
-    return BuildResult(path, report, len(source), len(result), written, validated_by)
+    digest = hashlib.sha256(result).hexdigest()
+    return BuildResult(module, path, guest, report, digest, len(source), len(result), written, validated_by)
 
 
 def use_existing_module(module: ModuleConfig, *, progress: Progress, output_folder: Path | None = None) -> Path:

@@ -4,14 +4,14 @@
 2. Resolve the dependencies (``cargo metadata``): the workspace's root, the package, whether it needs the guest crate.
 3. Choose the one target of the package that becomes the module.
 4. Compile it; diagnostics go to the user, cargo's messages come to us.
-5. Take the module from these messages.
+5. Take the module from these messages, and the crates that it consists of.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from externref_build.config import ModuleConfig
 from externref_build.errors import ArtifactError, ConfigError, GuestBuildError
 from externref_build.guests.cargo_config import read_cargo_config
+from externref_build.guests.crates import Crate, compiled_packages, linked_crates, ordinary_crates
 from externref_build.guests.remap import add_rustc_flags, dependency_flags, workspace_flags
 from externref_build.guests.resolve import METADATA, patch_for, resolution_arguments, resolve
 from externref_build.guests.run import run
@@ -42,6 +43,10 @@ class GuestPlan:
     """The Rust target that it is compiled for."""
     workspace_root: Path
     """Folder of the workspace that cargo compiles it in."""
+    crates: tuple[Crate, ...]
+    """What it may be linked from, the guest's own crate first."""
+    tools: tuple[str, ...]
+    """First lines of ``cargo --version`` and ``rustc --version``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,10 @@ class GuestModule:
     """Whether it was there from an earlier build."""
     workspace_root: Path
     """Folder of the workspace that cargo compiled it in."""
+    crates: tuple[Crate, ...]
+    """What it was linked from, the guest's own crate first."""
+    tools: tuple[str, ...]
+    """What compiled it: first lines of ``cargo --version`` and ``rustc --version``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +117,9 @@ def plan_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestPlan
         *workspace_flags(root),
     )
     added = {name: value for name, value in flag_environ.items() if environ.get(name) != value}
-    return GuestPlan(argv, folder, added, choice.package_id, choice.name, target, root)
+    crates = ordinary_crates(metadata, choice.package_id)
+    tools = (toolchain.cargo_version, toolchain.rustc_version)
+    return GuestPlan(argv, folder, added, choice.package_id, choice.name, target, root, crates, tools)
 
 
 def compile_guest(plan: GuestPlan, *, environ: Mapping[str, str]) -> GuestModule:
@@ -123,7 +134,10 @@ def compile_guest(plan: GuestPlan, *, environ: Mapping[str, str]) -> GuestModule
             where=str(plan.folder / "Cargo.toml"),
             remedy="the diagnostics above say why",
         )
-    return _artifact(_messages(done.stdout), plan)
+    messages = list(_messages(done.stdout))
+    path, fresh = _artifact(messages, plan)
+    crates = linked_crates(plan.crates, compiled_packages(messages))
+    return GuestModule(path, plan.name, plan.target, fresh, plan.workspace_root, crates, plan.tools)
 
 
 def cargo_passthrough(arguments: Sequence[str], *, folder: Path, environ: Mapping[str, str]) -> int:
@@ -214,10 +228,13 @@ def _messages(stdout: str) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def _artifact(messages: Iterator[dict[str, Any]], plan: GuestPlan) -> GuestModule:
-    """Take the module from the messages about the chosen package; its dependencies may be cdylibs as well."""
+def _artifact(messages: Iterable[Mapping[str, Any]], plan: GuestPlan) -> tuple[Path, bool]:
+    """Take the module from the messages about the chosen package; its dependencies may be cdylibs as well.
+
+    Returns its path, and whether it was there from an earlier build.
+    """
     found = [
-        GuestModule(Path(name), plan.name, plan.target, message["fresh"], plan.workspace_root)
+        (Path(name), bool(message["fresh"]))
         for message in messages
         if message["reason"] == "compiler-artifact" and message["package_id"] == plan.package_id
         for name in message["filenames"]
@@ -225,7 +242,7 @@ def _artifact(messages: Iterator[dict[str, Any]], plan: GuestPlan) -> GuestModul
     ]
     if len(found) == 1:
         return found[0]
-    listed = ", ".join(str(guest.path) for guest in found) or "none"
+    listed = ", ".join(str(path) for path, _ in found) or "none"
     raise ArtifactError(
         f"cargo left {len(found)} modules of the guest {plan.name} ({listed}), expected one",
         where=str(plan.workspace_root),
