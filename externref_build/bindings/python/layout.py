@@ -1,0 +1,25 @@
+"""Lay out expressions of Python as formatters do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from textwrap import indent
+from typing import Final
+
+_WIDTH: Final = 100
+"""In columns, before the indentation of the place."""
+
+
+def quoted(text: str) -> str:
+    """Spell a string, in double quotes."""
+    return json.dumps(text, ensure_ascii=not text.isprintable())
+
+
+def call(function: str, arguments: Iterable[str]) -> str:
+    """Spell a call: in one line, or with a line for each argument where that is too long."""
+    texts = list(arguments)
+    line = f"{function}({', '.join(texts)})"
+    if len(line) <= _WIDTH and "\n" not in line:
+        return line
+    return f"{function}(\n{indent(''.join(f'{text},{chr(10)}' for text in texts), '    ')})"
