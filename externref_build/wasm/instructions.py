@@ -1,15 +1,18 @@
 """Decoding of instruction sequences (specification 5.4) at the speed of regular expressions.
 
-One regular expression, derived from the opcode table, matches one instruction. It is unambiguous (no instruction is a
-prefix of another), so that a match is a decoding. Three instructions have immediates whose number a regular
-expression cannot count (``br_table``, ``select`` with types, ``try_table``); these are decoded by hand.
+One regular expression, derived from the opcode table, matches one instruction, and a second one a run of them. They are
+unambiguous (no instruction is a prefix of another), so that a match is a decoding. Three instructions have immediates
+whose number a regular expression cannot count (``br_table``, ``select`` with types, ``try_table``); these are decoded
+by hand.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from externref_build.errors import MalformedModuleError, UnsupportedFeatureError
 from externref_build.wasm.leb128 import decode_signed, decode_unsigned, encode_signed, encode_unsigned
@@ -17,12 +20,19 @@ from externref_build.wasm.opcodes import BY_MNEMONIC, OPCODES, PREFIXES, Opcode
 from externref_build.wasm.reader import Reader
 from externref_build.wasm.types import HEAP_TYPE_PREFIXES, SINGLE_BYTE_TYPES, ValType, decode_val_type
 
-_LEB32 = rb"[\x80-\xff]{0,4}[\x00-\x7f]"
-_LEB64 = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
-_HEAP_PREFIX = b"[" + b"".join(rb"\x%02x" % byte for byte in sorted(HEAP_TYPE_PREFIXES)) + b"]"
+_ONLY = b"+" if sys.version_info >= (3, 11, 5) else b""
+"""Makes a repetition possessive, which saves time. Before 3.11.5, Python had it wrong (CPython's issue 106052)."""
+
+_LEB32 = rb"[\x80-\xff]{0,4}%b[\x00-\x7f]" % _ONLY
+_LEB64 = rb"[\x80-\xff]{0,9}%b[\x00-\x7f]" % _ONLY
+_RUN_LENGTH = b"{0,256}" + _ONLY
+"""How many instructions one match passes over; bounded, or a match could need much memory to backtrack."""
+
+_SHORT_MEMARG = rb"[\x00-\x3f]" + _LEB64
+"""What most memory arguments look like. The pattern of all matches these as well, but more slowly."""
 
 _PATTERNS = {
-    "blocktype": rb"(?:" + _HEAP_PREFIX + _LEB32 + rb"|[\x00-\x62\x65-\x7f]|[\x80-\xff]{1,4}[\x00-\x7f])",
+    "blocktype": rb"(?:[\x00-\x62\x65-\x7f]|[\x63\x64]%b|[\x80-\xff]{1,4}[\x00-\x7f])" % _LEB32,
     # Bit 6 of the alignment announces a memory index (multi-memory).
     "memarg": rb"(?:[\x00-\x3f]|[\x40-\x7f]" + _LEB32 + rb"|[\x80-\xbf][\x80-\xff]{0,3}[\x00-\x7f]"
     rb"|[\xc0-\xff][\x80-\xff]{0,3}[\x00-\x7f]" + _LEB32 + rb")" + _LEB64,
@@ -34,61 +44,52 @@ _PATTERNS = {
     "castflags": rb".",
 }
 _UNCOUNTABLE = frozenset({"labels", "valtypes", "catches"})
-_SHORT_PATTERNS = {
-    **dict.fromkeys(("local", "s32", "s64", "label", "global", "func"), rb"[\x00-\x7f]"),
-    "memarg": rb"[\x00-\x3f][\x00-\x7f]",
-    "blocktype": rb"\x40",
-}
-"""What most immediates look like. The patterns above match these as well, but more slowly."""
 
 
-def _escape(data: bytes) -> bytes:
-    return b"".join(rb"\x%02x" % byte for byte in data)
+def byte_class(values: Sequence[int]) -> bytes:
+    """Build the source of a class of bytes, given in ascending order, as ranges."""
+    parts = []
+    first = last = values[0]
+    for value in [*values[1:], 1 << 8]:
+        if value != last + 1 or value == 1 << 8:
+            parts.append(rb"\x%02x" % first if first == last else rb"\x%02x-\x%02x" % (first, last))
+            first = value
+        last = value
+    return b"[" + b"".join(parts) + b"]"
 
 
 def instruction_pattern(opcodes: Iterable[Opcode]) -> bytes:
     """Build the source of a regular expression (DOTALL) that matches one instruction with one of the opcodes."""
-    short: dict[bytes, list[bytes]] = {}
-    by_tail: dict[bytes, list[bytes]] = {}
+    by_tail: dict[bytes, list[int]] = {_LEB32: [], _SHORT_MEMARG: []}
+    prefixed: dict[tuple[int, bytes], list[int]] = {}
     for opcode in opcodes:
         if _UNCOUNTABLE.isdisjoint(opcode.immediates):
             tail = b"".join(_PATTERNS.get(kind, _LEB32) for kind in opcode.immediates)
-            by_tail.setdefault(tail, []).append(encode_opcode(opcode))
-            if opcode.prefix is None and len(opcode.immediates) < 2:
-                short_tail = b"".join(_SHORT_PATTERNS.get(kind, b"") for kind in opcode.immediates)
-                if short_tail or not opcode.immediates:
-                    short.setdefault(short_tail, []).append(encode_opcode(opcode))
-    tails = [*short.items(), *by_tail.items()]
-    return b"(?:" + b"|".join(_opcode_pattern(encoded) + tail for tail, encoded in tails) + b")"
+            if opcode.prefix is not None:
+                prefixed.setdefault((opcode.prefix, tail), []).append(opcode.code)
+                continue
+            if opcode.immediates == ("memarg",):
+                by_tail[_SHORT_MEMARG].append(opcode.code)
+            by_tail.setdefault(tail, []).append(opcode.code)
+    alternatives = [byte_class(codes) + tail for tail, codes in by_tail.items() if codes]
+    alternatives += [
+        rb"\x%02x%b%b" % (prefix, _subopcode_pattern(codes), tail) for (prefix, tail), codes in prefixed.items()
+    ]
+    return b"(?:" + b"|".join(alternatives) + b")"
 
 
-def _opcode_pattern(encoded: list[bytes]) -> bytes:
-    single = b"".join(_escape(code) for code in encoded if len(code) == 1)
-    alternatives = [b"[" + single + b"]"] if single else []
-    by_prefix: dict[bytes, list[bytes]] = {}
-    for code in encoded:
-        if len(code) > 1:
-            by_prefix.setdefault(code[:1], []).append(code[1:])
-    for prefix, subopcodes in by_prefix.items():
-        alternatives.append(_escape(prefix) + _subopcode_pattern(subopcodes))
-    return alternatives[0] if len(alternatives) == 1 else b"(?:" + b"|".join(alternatives) + b")"
-
-
-def _subopcode_pattern(subopcodes: list[bytes]) -> bytes:
+def _subopcode_pattern(codes: Iterable[int]) -> bytes:
     """Match an opcode behind its prefix, which is a LEB128 and may be padded."""
-    short = b"".join(_escape(code) for code in subopcodes if len(code) == 1)
+    lows_by_high: dict[int, list[int]] = {}
+    for code in codes:
+        lows_by_high.setdefault(code >> 7, []).append(code & 0x7F)
     alternatives = []
-    if short:
-        alternatives.append(b"[" + short + b"]")
-        padded = b"".join(_escape(bytes((code[0] | 0x80,))) for code in subopcodes if len(code) == 1)
-        alternatives.append(b"[" + padded + rb"]\x80{0,3}\x00")
-    long_by_high: dict[int, list[int]] = {}
-    for code in subopcodes:
-        if len(code) == 2:
-            long_by_high.setdefault(code[1], []).append(code[0])
-    for high, lows in long_by_high.items():
-        lead = b"[" + _escape(bytes(lows)) + b"]"
-        alternatives.append(lead + rb"(?:\x%02x|\x%02x\x80{0,2}\x00)" % (high, high | 0x80))
+    for high, lows in lows_by_high.items():
+        lead = byte_class([low | 0x80 for low in lows])
+        if high:
+            alternatives.append(lead + rb"(?:\x%02x|\x%02x\x80{0,2}\x00)" % (high, high | 0x80))
+        else:
+            alternatives += [byte_class(lows), lead + rb"\x80{0,3}\x00"]
     return b"(?:" + b"|".join(alternatives) + b")"
 
 
@@ -99,7 +100,17 @@ def encode_opcode(opcode: Opcode) -> bytes:
     return bytes((opcode.prefix,)) + encode_unsigned(opcode.code)
 
 
-_INSTRUCTION = re.compile(instruction_pattern(OPCODES.values()), re.DOTALL)
+@cache
+def _instruction() -> re.Pattern[bytes]:
+    return re.compile(instruction_pattern(OPCODES.values()), re.DOTALL)
+
+
+@cache
+def instruction_run() -> re.Pattern[bytes]:
+    """Return what matches a run of whole instructions, as long as it knows them and none reaches over the end."""
+    return re.compile(instruction_pattern(OPCODES.values()) + _RUN_LENGTH, re.DOTALL)
+
+
 _BY_FIRST_BYTE = [OPCODES.get(byte) for byte in range(256)]
 _END = BY_MNEMONIC["end"]
 
@@ -111,8 +122,9 @@ def iterate_instructions(data: bytes | memoryview, start: int, end: int) -> Iter
     """Decode ``data[start:end]``; raise `MalformedModuleError` or `UnsupportedFeatureError` where that fails."""
     offset = start
     by_first_byte = _BY_FIRST_BYTE
+    pattern = _instruction()
     while offset < end:
-        for match in _INSTRUCTION.finditer(data, offset, end):
+        for match in pattern.finditer(data, offset, end):
             behind = match.end()
             if match.start() != offset:
                 break
@@ -125,6 +137,12 @@ def iterate_instructions(data: bytes | memoryview, start: int, end: int) -> Iter
             opcode, behind = decode_uncountable(data, offset, end)
             yield opcode, offset, behind
             offset = behind
+
+
+def skip_instruction(data: bytes | memoryview, offset: int, end: int) -> int:
+    """Pass over one instruction; raise what `iterate_instructions` does."""
+    match = _instruction().match(data, offset, end)
+    return match.end() if match else decode_uncountable(data, offset, end)[1]
 
 
 def decode_expr(data: bytes | memoryview, start: int, end: int) -> tuple[list[Instruction], int]:
