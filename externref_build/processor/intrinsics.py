@@ -1,17 +1,19 @@
 """The functions that take the place of the surrogates, and the allocator of slots.
 
-**Slots** are indices into the table of references. Two globals keep allocation O(1), amortised, and nothing of it lies
-in linear memory:
+**Slots** are indices into the table of references. One global, the ``cursor``, keeps allocation O(1), amortised, and
+nothing of it lies in linear memory. The search for an empty slot goes on at the cursor; what was emptied behind it
+waits for the next sweep.
 
-- ``cursor``: where the search for a free slot goes on. Everything that was freed behind it waits for the next sweep.
-- ``free``: how many slots are empty, as far as the guest's own operations tell.
+Invariant: a slot is handed out only while the table holds null there. Where a search comes to the end of the table, it
+counts the empty slots. If they are at least a quarter of all, the next sweep begins at the first of them; otherwise the
+table grows by a quarter. Either way, looking twice at n slots is followed by handing out n/4 of them, and the table
+stays below 5/3 of what it held at a time.
 
-Invariant: a slot is handed out only while the table holds null there. A sweep begins at 0 only if at least a quarter
-of the slots is free, so that a sweep over n slots hands out n/4 of them; otherwise the table grows by a quarter.
+The table may be exported, so that a host can write to it, and a guest can drop a slot twice. What is counted is the
+table itself: a slot that the host emptied is as good as one that the guest dropped, and no number has to be trusted.
 
-The table may be exported, so that a host can write to it, and a guest can drop a slot twice: neither ``cursor`` nor
-``free`` is trusted for termination. ``free`` saturates at 0, and one search wraps at most once before it grows the
-table.
+Where the host refuses to grow the table, less is asked for, down to one slot. Then any empty slot will do; where there
+is none, the guest traps (``unreachable``), and the table is as it was.
 
 **Transit slots** are indices into a second table that is never exported. It is a stack of references on their way
 between the host and functions that hold them as integers; entries are consumed in any order, and the stack steps back
@@ -63,10 +65,6 @@ _EMPTY_SLOT = """
     local.get 0
     ref.null extern
     table.set $slots
-    global.get $free
-    i32.const 1
-    i32.add
-    global.set $free
     local.get 0
     i32.const 1
     i32.add
@@ -78,6 +76,29 @@ _EMPTY_SLOT = """
     end
 """
 
+_GROW = """
+      table.size {table}
+      i32.const 2
+      i32.shr_u
+      i32.const 1
+      i32.add
+      local.set {count}
+      loop
+        ref.null extern
+        local.get {count}
+        table.grow {table}
+        local.tee {start}
+        i32.const -1
+        i32.ne
+        br_if 1                 ;; out of the block around
+        local.get {count}
+        i32.const 1
+        i32.shr_u
+        local.tee {count}
+        br_if 0                 ;; the host refuses so many: try half of them
+      end
+"""
+
 _INSERT = (
     _RETURN_IF_NULL_REF
     + """
@@ -85,7 +106,7 @@ _INSERT = (
     local.set 1                 ;; slot
     table.size $slots
     local.set 2                 ;; size
-    block
+    block                       ;; until a slot is found
       loop
         local.get 1
         local.get 2
@@ -101,61 +122,48 @@ _INSERT = (
           local.set 1
           br 1
         end
-        local.get 3             ;; has this search wrapped?
-        i32.eqz
-        global.get $free
+      end
+      loop                      ;; count the empty slots, in local 3, up to a quarter
+        local.get 4
         local.get 2
-        i32.const 3
-        i32.add
-        i32.const 2
-        i32.shr_u
-        i32.ge_u
-        i32.and
+        i32.lt_u
         if
+          local.get 4
+          table.get $slots
+          ref.is_null
+          if
+            local.get 1
+            local.get 4
+            local.get 3
+            select
+            local.set 1         ;; the first of them
+            local.get 3
+            i32.const 1
+            i32.add
+            local.tee 3
+            i32.const 2
+            i32.shl
+            local.get 2
+            i32.ge_u
+            br_if 3             ;; found
+          end
+          local.get 4
           i32.const 1
-          local.set 3
-          i32.const 0
-          local.set 1
+          i32.add
+          local.set 4
           br 1
         end
       end
-      ref.null extern
-      local.get 2
-      i32.const 2
-      i32.shr_u
-      i32.const 1
-      i32.add
-      local.tee 3               ;; from here on: the number of new slots
-      table.grow $slots
-      local.tee 1
-      i32.const -1
-      i32.ne
-      if
-        global.get $free
+      block
+"""
+    + _GROW.format(table="$slots", count=4, start=5)
+    + """
         local.get 3
-        i32.add
-        global.set $free
-        br 1                    ;; found
-      end
-      i32.const 0
-      local.set 1
-      loop                      ;; the host refuses to grow the table: is any slot free at all?
-        local.get 1
-        local.get 2
-        i32.ge_u
-        if
-          unreachable
-        end
-        local.get 1
-        table.get $slots
-        ref.is_null
         br_if 1                 ;; found
-        local.get 1
-        i32.const 1
-        i32.add
-        local.set 1
-        br 0
+        unreachable
       end
+      local.get 5
+      local.set 1
     end
     local.get 1
     local.get 0
@@ -164,12 +172,6 @@ _INSERT = (
     i32.const 1
     i32.add
     global.set $cursor
-    global.get $free
-    global.get $free
-    i32.const 0
-    i32.ne
-    i32.sub
-    global.set $free
     local.get 1
 """
 )
@@ -228,16 +230,10 @@ _PUSH = (
     table.size $transit
     i32.eq
     if
-      ref.null extern
-      table.size $transit
-      i32.const 2
-      i32.shr_u
-      i32.const 1
-      i32.add
-      table.grow $transit
-      i32.const -1
-      i32.eq
-      if
+      block
+"""
+    + _GROW.format(table="$transit", count=1, start=2)
+    + """
         unreachable
       end
     end
@@ -289,13 +285,13 @@ _POP = (
 )
 
 INTRINSICS = {
-    "externref.insert": Intrinsic(FuncType((EXTERNREF,), (I32,)), _INSERT, (I32, I32, I32)),
+    "externref.insert": Intrinsic(FuncType((EXTERNREF,), (I32,)), _INSERT, (I32,) * 5),
     "externref.get": Intrinsic(FuncType((I32,), (EXTERNREF,)), _GET),
     "externref.take": Intrinsic(FuncType((I32,), (EXTERNREF,)), _TAKE, (EXTERNREF,)),
     "externref.drop": Intrinsic(FuncType((I32,)), _DROP),
     "externref.drop with hook": Intrinsic(FuncType((I32,)), _DROP_WITH_HOOK),
     "externref.guard": Intrinsic(FuncType(), ""),
-    "externref.transit.push": Intrinsic(FuncType((EXTERNREF,), (I32,)), _PUSH),
+    "externref.transit.push": Intrinsic(FuncType((EXTERNREF,), (I32,)), _PUSH, (I32, I32)),
     "externref.transit.pop": Intrinsic(FuncType((I32,), (EXTERNREF,)), _POP, (EXTERNREF,)),
     "adapter: externref.insert": Intrinsic(
         FuncType((I32,), (I32,)), "local.get 0\n call $externref.transit.pop\n call $externref.insert"

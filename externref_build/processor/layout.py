@@ -161,7 +161,7 @@ class Layout:
             for table in ("slots", "transit"):
                 if f"${table}" in intrinsic.text:
                     names[f"${table}"] = self.table_index(table)
-            for variable in ("cursor", "free", "top"):
+            for variable in ("cursor", "top"):
                 if f"${variable}" in intrinsic.text:
                     names[f"${variable}"] = self._global_index(variable)
             return intrinsic.assemble({**names, "$drop-hook": self.drop_hook_index})
