@@ -1,4 +1,4 @@
-"""Edits of the sections around the code: types, imports, functions, tables, globals, exports, start and elements."""
+"""Edits of the sections around the code: types, functions, tables, globals, exports, start and elements."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from itertools import chain
 
 from externref_build.processor.inference import Lowering
-from externref_build.processor.layout import DROP_HOOK_TYPE, Layout
+from externref_build.processor.layout import Layout
 from externref_build.processor.signatures import NO_REFS
 from externref_build.wasm import sections as section_ids
 from externref_build.wasm.edits import Revision
 from externref_build.wasm.instructions import encode
-from externref_build.wasm.leb128 import decode_unsigned, encode_name, encode_unsigned
-from externref_build.wasm.module import FUNC, ONE_MODULE, TABLE, Import
+from externref_build.wasm.leb128 import encode_name, encode_unsigned
+from externref_build.wasm.module import FUNC, TABLE
 from externref_build.wasm.types import EXTERNREF, I32, encode_func_type
 
 _EMPTY_TABLE = EXTERNREF + b"\x00\x00"
@@ -45,53 +45,6 @@ def edit_indices(layout: Layout, revision: Revision) -> None:
     for site in chain(layout.module.func_index_sites(), [start] if start else []):
         if not layout.is_unchanged(site.index):
             revision.replace_index(site.start, site.end, layout.integer_form(site.index))
-
-
-def edit_imports(layout: Layout, revision: Revision) -> None:
-    """Remove the surrogates, retype the declared imports, and import the drop hook."""
-    module = layout.module
-    section = module.section(section_ids.IMPORT)
-    if section is None:
-        return
-    removed = layout.signatures.surrogates
-    changed = {module.func_imports[func].start: func for func in sorted({*removed, *layout.signatures.imports})}
-    gone = 0
-    for group in module.import_groups:
-        members = module.imports[group.first : group.behind]
-        if any(entry.start in changed for entry in members):
-            items = [_group_item(layout, entry, changed.pop(entry.start, None)) for entry in members]
-            left = [item for item in items if item]
-            revision.replace(group.start, group.end, _encode_group(group.module, left) if left else b"")
-            gone += not left
-    for func in changed.values():
-        entry = module.func_imports[func]
-        if func in removed:
-            revision.replace(entry.start, entry.end, b"")
-            gone += 1
-        else:
-            revision.replace_index(entry.type_start, entry.type_end, _new_import_type(layout, func))
-    if layout.drop_hook is not None:
-        entry_bytes = b"".join(map(encode_name, layout.drop_hook)) + bytes((FUNC,))
-        revision.replace(section.end, section.end, entry_bytes + encode_unsigned(layout.type_index(DROP_HOOK_TYPE)))
-    count, count_end = decode_unsigned(module.data, section.payload)
-    revision.replace_index(section.payload, count_end, count - gone + (layout.drop_hook is not None))
-
-
-def _new_import_type(layout: Layout, func: int) -> int:
-    return layout.type_index(layout.signatures.imports[func].retype(layout.module.func_type(func)))
-
-
-def _group_item(layout: Layout, entry: Import, func: int | None) -> bytes:
-    """Encode an import of a group with a type of its own; ``func`` is its index if it changes. None is left of some."""
-    if func is None:
-        return encode_name(entry.name) + layout.module.data[entry.type_start - 1 : entry.type_end]
-    if func in layout.signatures.surrogates:
-        return b""
-    return encode_name(entry.name) + bytes((FUNC,)) + encode_unsigned(_new_import_type(layout, func))
-
-
-def _encode_group(module: str, items: list[bytes]) -> bytes:
-    return b"".join((encode_name(module), encode_name(""), bytes((ONE_MODULE,)), encode_unsigned(len(items)), *items))
 
 
 def edit_functions(layout: Layout, revision: Revision, lowering: Lowering) -> None:

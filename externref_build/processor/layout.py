@@ -1,8 +1,9 @@
 """Where everything new goes, so that nothing old has to move.
 
 The imports of surrogates leave holes in the index space of functions. As many generated functions are put first among
-the local ones, so that no local function changes its index; the import of a drop hook takes one of the holes. Types,
-tables, globals and further functions are appended.
+the local ones, so that no local function changes its index; the import of a drop hook takes one of the holes. Of the
+imports that stay, the last ones move into the holes before them, so that few change their index. Types, tables, globals
+and further functions are appended.
 
 A function can be asked for in two forms. In its *integer form* it has the type that the module gave it, with i32 for
 references; in its *reference form*, externref stands in their place. One of them is the function itself (or the
@@ -11,8 +12,7 @@ import), the other one is an adapter, made when it is first asked for.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from externref_build.processor.intrinsics import DEPENDENCIES, INTRINSICS
@@ -33,6 +33,13 @@ class NewFunction:
     body: bytes
 
 
+def move_imports(count: int, removed: Collection[int]) -> dict[int, int]:
+    """Move the last of ``count`` imports to the places of those that are removed; return the new index of each."""
+    left = count - len(removed)
+    moving = [func for func in range(left, count) if func not in removed]
+    return dict(zip(moving, sorted(func for func in removed if func < left), strict=True))
+
+
 @dataclass(slots=True)
 class Layout:
     """Assigns indices to what is new; the only place that knows old and new function indices."""
@@ -51,21 +58,22 @@ class Layout:
     new_funcs: list[NewFunction | None] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
     globals: list[str] = field(default_factory=list)
+    moved_imports: dict[int, int] = field(default_factory=dict)
+    """The new indices of those imported functions that move."""
     _indices: dict[object, int] = field(default_factory=dict)
-    _removed: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._removed = sorted(self.signatures.surrogates)
+        self.moved_imports = move_imports(len(self.module.func_imports), self.signatures.surrogates)
 
     @property
     def hole_count(self) -> int:
         """How many generated functions stand before the module's own."""
-        return len(self._removed) - (self.drop_hook is not None)
+        return len(self.signatures.surrogates) - (self.drop_hook is not None)
 
     @property
     def drop_hook_index(self) -> int:
         """The index of the drop hook, which is imported last."""
-        return len(self.module.func_imports) - len(self._removed)
+        return len(self.module.func_imports) - len(self.signatures.surrogates)
 
     # Types, tables and globals
 
@@ -98,7 +106,7 @@ class Layout:
 
     def import_index(self, func: int) -> int:
         """Tell the new index of an imported function that stays."""
-        return func - bisect_left(self._removed, func)
+        return self.moved_imports.get(func, func)
 
     def integer_form(self, func: int) -> int:
         """Tell the index of a function in its integer form."""

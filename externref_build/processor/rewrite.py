@@ -29,9 +29,10 @@ from externref_build.metadata import (
 )
 from externref_build.processor import border, custom
 from externref_build.processor.code import CodeEditor
+from externref_build.processor.imports import edit_imports
 from externref_build.processor.inference import Lowering, infer_lowering
 from externref_build.processor.labels import FuncLabels
-from externref_build.processor.layout import Layout
+from externref_build.processor.layout import Layout, move_imports
 from externref_build.processor.relocation import locate_sources, move_code_metadata, move_debug_info, rename
 from externref_build.processor.report import FunctionLowering, Report, Step, SurrogateUse
 from externref_build.processor.scan import NamingIndex
@@ -132,9 +133,8 @@ def _decode_all(module: Module, name: str, decode: Callable[[memoryview, int], l
 
 def _named_anew(module: Module, signatures: Signatures) -> set[int]:
     """Collect the functions that take references, and the imports that move because of them: one search finds all."""
-    border = {*signatures.surrogates, *signatures.imports, *signatures.exported}
-    first_gone = min(signatures.surrogates, default=len(module.func_imports))
-    return border.union(range(first_gone, len(module.func_imports)))
+    moved = move_imports(len(module.func_imports), signatures.surrogates)
+    return {*signatures.surrogates, *signatures.imports, *signatures.exported, *moved}
 
 
 def _adapters_required(functions: Sequence[FunctionLowering]) -> ExternrefBuildError:
@@ -173,7 +173,7 @@ def _revise(
     hidden = border.edit_exports(layout, revision, table)
     editor.edit(hidden)
     border.edit_indices(layout, revision)
-    border.edit_imports(layout, revision)
+    edit_imports(layout, revision)
     border.edit_functions(layout, revision, lowering)
     border.add_tables_and_globals(layout, revision)
     border.declare_values(layout, revision, editor.values, hidden)

@@ -78,7 +78,7 @@ def _referable_funcs(module: Module) -> frozenset[int]:
 
 
 def _find_namings(module: Module, indices: list[int], referable: Container[int]) -> Iterator[Naming]:
-    """Follow the instructions of each body with a hit up to the last one: those that a hit falls in between are false."""
+    """Follow the instructions of each body that has hits: one that lies inside of an instruction is false."""
     data, starts, ends = module.data, module.body_starts, module.body_ends
     imported = len(module.func_imports)
     run = instruction_run().match

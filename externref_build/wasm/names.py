@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterable, Mapping
+from operator import itemgetter
 
 from externref_build.errors import MalformedModuleError
 from externref_build.wasm.leb128 import decode_unsigned, encode_unsigned
@@ -110,7 +111,7 @@ def _rewrite_func_names(
 ) -> list[bytes | memoryview]:
     """Renumber the imports, which come first, and keep the rest as it is."""
     count = reader.count("function names", 2)
-    entries: list[bytes | memoryview] = []
+    first: list[tuple[int, bytes]] = []
     left = count
     while left:
         start = reader.offset
@@ -122,8 +123,9 @@ def _rewrite_func_names(
         left -= 1
         moved = renumber(index)
         if moved is not None:
-            entries.append(encode_unsigned(moved) + encode_unsigned(len(name)) + name)
-    entries += [_name_entry(*entry) for entry in first_funcs]
+            first.append((moved, encode_unsigned(moved) + encode_unsigned(len(name)) + name))
+    first += [(index, _name_entry(index, name)) for index, name in first_funcs]
+    entries = [entry for _, entry in sorted(first)]
     rest = memoryview(reader.data)[reader.offset : reader.end]
     behind = [_name_entry(*entry) for entry in last_funcs]
     return [encode_unsigned(len(entries) + left + len(behind)), *entries, rest, *behind]
@@ -137,7 +139,7 @@ def _rewrite_inner_names(
     gone: Container[int],
 ) -> list[bytes | memoryview]:
     """Rewrite names of things inside of functions: of locals, or of labels."""
-    entries: list[bytes | memoryview] = []
+    entries: list[tuple[int, bytes]] = []
     for _ in range(reader.count("functions with names", 2)):
         index = reader.u32("a function")
         start = reader.offset
@@ -160,5 +162,5 @@ def _rewrite_inner_names(
                 for twin, name in sorted(names.items())
             ]
             content = b"".join((encode_unsigned(count + len(added)), content[first - start :], *added))
-        entries.append(encode_unsigned(moved) + content)
-    return [encode_unsigned(len(entries)), *entries]
+        entries.append((moved, encode_unsigned(moved) + content))
+    return [encode_unsigned(len(entries)), *(entry for _, entry in sorted(entries, key=itemgetter(0)))]
