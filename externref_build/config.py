@@ -86,6 +86,10 @@ class ModuleConfig:
     debug_info: Literal["keep", "strip", "names"]
     interface: bool
     """Whether the section ``externref.interface`` stays in the module."""
+    bindings: tuple[str, ...]
+    """Languages in which a host is written beside the module: ``python``, ``javascript``."""
+    types: tuple[tuple[str, str], ...]
+    """The Python class, as ``package.module:Class``, behind resource types by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +239,9 @@ def _parse(key: str, texts: Sequence[str], origin: str) -> _Value:
     if kind == "array":
         split = shlex.split if key == "cargo-args" else re.compile(r"[\s,]+").split
         return _Value([word for text in texts for word in split(text) if word], origin)
+    if kind == "object":
+        pairs = [word.partition("=") for text in texts for word in re.split(r"[\s,]+", text) if word]
+        return _Value({name: value for name, _, value in pairs}, origin)
     if len(texts) != 1:
         raise ConfigError(f"{key} is given {len(texts)} times, expected once", where=origin)
     (text,) = texts
@@ -294,6 +301,8 @@ def _module(values: Mapping[str, _Value], project_dir: Path) -> ModuleConfig:
         require_direct=get("require-direct"),
         debug_info=get("debug-info"),
         interface=get("interface"),
+        bindings=tuple(get("bindings")),
+        types=tuple(sorted(get("types").items())),
     )
 
 

@@ -61,6 +61,8 @@ def test_one_key_is_enough(tmp_path: Path) -> None:
             require_direct=False,
             debug_info="keep",
             interface=True,
+            bindings=(),
+            types=(),
         ),
     )
 
@@ -88,6 +90,8 @@ def test_every_key_of_the_documentation(tmp_path: Path) -> None:
         require-direct = true
         debug-info = "names"
         interface = false
+        bindings = ["python", "javascript"]
+        types = { Row = "my_plugin.database:Row" }
         """,
     )
     assert module == ModuleConfig(
@@ -110,6 +114,8 @@ def test_every_key_of_the_documentation(tmp_path: Path) -> None:
         require_direct=True,
         debug_info="names",
         interface=False,
+        bindings=("python", "javascript"),
+        types=(("Row", "my_plugin.database:Row"),),
     )
     assert {key.replace("-", "_") for key in schema()["properties"]} == {f.name for f in fields(module)} - {
         "project_dir"
@@ -156,6 +162,8 @@ def test_several_modules(tmp_path: Path) -> None:
         ("require-direct", "true", "require_direct", True),
         ("debug-info", "strip", "debug_info", "strip"),
         ("interface", "0", "interface", False),
+        ("bindings", "python", "bindings", ("python",)),
+        ("types", "Row=a.b:Row Hits=c:Hits", "types", (("Hits", "c:Hits"), ("Row", "a.b:Row"))),
     ],
 )
 @pytest.mark.parametrize("by", ["environment", "config setting"])
