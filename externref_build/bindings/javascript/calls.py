@@ -1,0 +1,244 @@
+"""The code of calls in either direction: check what the host passes, convert, call, convert back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from externref_build.bindings.javascript import values
+from externref_build.bindings.javascript.names import distinct, quoted
+from externref_build.bindings.model import Function
+from externref_build.metadata import FunctionType, ResourceType, ValueType
+from externref_build.wasm.types import I64, ValType
+
+Lines = list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A parameter or result on its way."""
+
+    name: str
+    """The variable of the generated code that holds it."""
+    label: str
+    """What errors call it."""
+    type: ValueType
+    core: ValType | None
+    """Its first core type; None where only the guest knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """Functions of one type that the guest passes to its host."""
+
+    number: int
+    type: FunctionType
+
+    @property
+    def maker(self) -> str:
+        """The function of the generated code that makes one of an index."""
+        return f"callback{self.number}"
+
+
+def parameters(function: Function, taken: frozenset[str]) -> list[Value]:
+    """Name the parameters of a function; ``taken`` are names that the code around it needs."""
+    spelled = distinct([param.name for param in function.params], taken)
+    path = function.name if function.module is None else f"{function.module}.{function.name}"
+    return [
+        Value(name, f"{path}(): argument {quoted(param.name)}", param.type, param.core[0] if param.core else None)
+        for name, param in zip(spelled, function.params, strict=True)
+    ]
+
+
+def results(function: Function) -> list[Value]:
+    """Name the results of a function."""
+    path = function.name if function.module is None else f"{function.module}.{function.name}"
+    return _results(path, function.results, function.core.results)
+
+
+def _results(path: str, types: Sequence[ValueType], core: Sequence[ValType | None]) -> list[Value]:
+    if len(types) == 1:
+        return [Value("result$", f"{path}(): result", types[0], core[0])]
+    return [
+        Value(f"result${index}", f"{path}(): result {index + 1}", value_type, core[index])
+        for index, value_type in enumerate(types)
+    ]
+
+
+def call_guest(target: str, params: Sequence[Value], given: Sequence[Value], fallible: bool) -> Lines:
+    """Write the body of a function that the host calls: ``target`` is the guest's, ``given`` are its results."""
+    lines = [line for param in params for line in _check(param)]
+    arguments: list[str] = []
+    for param in params:
+        sent = values.send(param.type, param.core, param.name)
+        if values.lies_in_memory(param.type):
+            lines.append(f"const {param.name}$address = {sent};")
+            lines.append(f"const {param.name}$length = size;")
+            arguments += [f"{param.name}$address", f"{param.name}$length"]
+        else:
+            arguments.append(sent)
+    call = f"{target}({', '.join(arguments)})"
+    if fallible:
+        lines += ["const outer$ = failure;", "failure = undefined;"]
+    if given:
+        lines.append(f"let {_pattern_name(given)};")
+    lines += [
+        "try {",
+        f"  {_pattern_name(given)} = {call};" if given else f"  {call};",
+        "} catch (error$) {",
+        "  throw abort(error$);",
+        "}",
+    ]
+    if fallible:
+        lines += [
+            "const failed$ = failure;",
+            "failure = outer$;",
+            "if (failed$ !== undefined) throw new GuestError(failed$);",
+        ]
+    return lines + _return_to_host(given)
+
+
+def _return_to_host(given: Sequence[Value]) -> Lines:
+    if not given:
+        return []
+    lines: Lines = []
+    if len(given) > 1:
+        lines.append(f"const [{', '.join(value.name for value in given)}] = result$;")
+    returned = []
+    for value in given:
+        if values.lies_in_memory(value.type):
+            lines.append(f"const {value.name}address = unpack({value.name});")
+            received = values.receive(value.type, value.core, (f"{value.name}address", "size"), copied=True)
+            if len(given) > 1:
+                lines.append(f"const {value.name}value = {received};")
+                received = f"{value.name}value"
+            returned.append(received)
+        else:
+            lines += _check_reference(value)
+            returned.append(values.receive(value.type, value.core, (value.name,)))
+    lines.append(f"return {returned[0] if len(returned) == 1 else '[' + ', '.join(returned) + ']'};")
+    return lines
+
+
+def _pattern_name(given: Sequence[Value]) -> str:
+    return given[0].name if len(given) == 1 else "result$"
+
+
+def call_host(
+    params: Sequence[Value],
+    given: Sequence[Value],
+    fallible: bool,
+    call: Callable[[Sequence[str]], str],
+    callbacks: dict[FunctionType, Callback],
+) -> tuple[list[str], Lines]:
+    """Write a function that the guest calls; return the names of its core parameters, and its body.
+
+    ``call`` spells the call of the host's function with arguments; ``given`` are its results.
+    """
+    names: list[str] = []
+    arguments: list[str] = []
+    lines: Lines = []
+    for param in params:
+        core = (param.name, f"{param.name}$length") if values.lies_in_memory(param.type) else (param.name,)
+        names += core
+        lines += _check_reference(param)
+        if isinstance(param.type, FunctionType):
+            arguments.append(f"{callbacks[param.type].maker}({param.name})")
+        else:
+            arguments.append(values.receive(param.type, param.core, core))
+    if fallible:
+        names.append("place$")
+        for index, (param, argument) in enumerate(zip(params, arguments, strict=True)):
+            if argument != param.name:
+                lines.append(f"const {param.name}$value = {argument};")
+                arguments[index] = f"{param.name}$value"
+        zero = [_zero(value) for value in given]
+        returned = f" {zero[0]}" if len(zero) == 1 else f" [{', '.join(zero)}]" if zero else ""
+        lines += [f"let {_pattern_name(given)};"] if given else []
+        lines += [
+            "try {",
+            f"  {_pattern_name(given) + ' = ' if given else ''}{call(arguments)};",
+            "} catch (error$) {",
+            "  report(error$, place$);",
+            f"  return{returned};",
+            "}",
+        ]
+    else:
+        lines.append(f"{'const ' + _pattern_name(given) + ' = ' if given else ''}{call(arguments)};")
+    return names, lines + _return_to_guest(given)
+
+
+def _return_to_guest(given: Sequence[Value]) -> Lines:
+    if not given:
+        return []
+    lines: Lines = []
+    if len(given) > 1:
+        label = given[0].label.removesuffix(" 1") + "s"
+        lines.append(
+            f"if (!Array.isArray(result$) || result$.length !== {len(given)}) "
+            f'throw wrong({quoted(label)}, "an array of {len(given)} values", result$);'
+        )
+        lines.append(f"const [{', '.join(value.name for value in given)}] = result$;")
+    returned = []
+    for value in given:
+        lines += _check(value)
+        sent = values.send(value.type, value.core, value.name)
+        if values.lies_in_memory(value.type):
+            sent = f"pack({sent})"
+        returned.append(sent)
+    lines.append(f"return {returned[0] if len(returned) == 1 else '[' + ', '.join(returned) + ']'};")
+    return lines
+
+
+def callback_maker(callback: Callback, label: str) -> Lines:
+    """Write the function that makes a host's function of an index into the guest's table."""
+    arguments = [
+        Value(f"argument{index}", f"{label}: argument {index + 1}", value_type, _core(value_type))
+        for index, value_type in enumerate(callback.type.params)
+    ]
+    given = _results(label, callback.type.results, [_core(value_type) for value_type in callback.type.results])
+    known = f"known{callback.number}"
+    body = ["if (closed) refuse();", *call_guest("entry$", arguments, given, False)]
+    return [
+        f"const {known} = new Map();",
+        "",
+        f"const {callback.maker} = (index) => {{",
+        f"  let made$ = {known}.get(index);",
+        "  if (made$ !== undefined) return made$;",
+        "  const entry$ = guestFunction(index);",
+        f"  made$ = ({', '.join(argument.name for argument in arguments)}) => {{",
+        *(f"    {line}" for line in body),
+        "  };",
+        f"  {known}.set(index, made$);",
+        "  return made$;",
+        "};",
+    ]
+
+
+def _core(value_type: ValueType) -> ValType | None:
+    return I64 if values.lies_in_memory(value_type) else None
+
+
+def _check(value: Value) -> Lines:
+    """Refuse a value of the host's that is none of its type."""
+    condition = values.wrong(value.type, value.core, value.name)
+    if condition is None:
+        return []
+    expected = quoted(values.expected(value.type, value.core))
+    ranged = values.ranged(value.type, value.core)
+    if ranged:
+        return [f"if ({condition}) throw unfit({quoted(value.label)}, {quoted(ranged)}, {expected}, {value.name});"]
+    return [f"if ({condition}) throw wrong({quoted(value.label)}, {expected}, {value.name});"]
+
+
+def _check_reference(value: Value) -> Lines:
+    """Refuse a null of the guest's where none is allowed."""
+    if not isinstance(value.type, ResourceType) or value.type.nullable:
+        return []
+    return [f"if ({value.name} === null) throw none({quoted(value.label)});"]
+
+
+def _zero(value: Value) -> str:
+    if isinstance(value.type, ResourceType):
+        return "null"
+    return "0n" if value.core == I64 else "0"

@@ -1,0 +1,325 @@
+"""The types of the ES module, for TypeScript.
+
+A resource is a type parameter: it is inferred from the functions of the host, so that what the host makes comes back as
+what it is. Where nothing tells, it is opaque, and where the user names a type, it is that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from externref_build.bindings.javascript import values
+from externref_build.bindings.javascript.names import MADE_BY, RESERVED, comment, distinct, export_names, member, quoted
+from externref_build.bindings.model import WASI_MODULE, Function, ImportModule, Member, Model, Parameter
+from externref_build.metadata import FunctionType, OptionType, ResourceType, ValueType
+from externref_build.wasm.types import ValType
+
+_OWN: Final = frozenset(
+    {
+        "GuestError",
+        "GuestFault",
+        "GuestPanic",
+        "Imports",
+        "Opaque",
+        "Plugin",
+        "PluginClosedError",
+        "PluginError",
+        "Source",
+        "Wasi",
+        "brand",
+        "load",
+    }
+)
+_PLUGIN_OWN: Final = """\
+  /** Let go of all that the plugin holds; later calls are refused. Also done when it traps or panics. */
+  readonly close: () => void;
+  /** Whether the plugin can be used no more. */
+  readonly closed: boolean;
+"""
+_LIVE_REFERENCES: Final = """\
+  /** How many references the plugin holds; each look counts them. */
+  readonly liveReferences: number;
+"""
+_ERRORS: Final = """\
+/** Root of all that a plugin itself does wrong, but for the engine's own traps. */
+export class PluginError extends Error {}
+
+/** A function of the plugin failed: the `Err` of its result. The plugin stays usable. */
+export class GuestError extends PluginError {
+  private readonly guestError;
+}
+
+/** The plugin broke the rules of its interface, with text that is not UTF-8, for example. */
+export class GuestFault extends PluginError {
+  private readonly guestFault;
+}
+
+/** The plugin panicked, and is closed. */
+export class GuestPanic extends PluginError {
+  constructor(message: string, file: string, line: number, column: number);
+  /** The source file, as the guest's compiler named it. */
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** The plugin was closed, by its host or by what stopped it. */
+export class PluginClosedError extends PluginError {
+  private readonly pluginClosedError;
+}
+
+"""
+_SOURCE: Final = """\
+/** A URL, a response of `fetch` or its promise, an ArrayBuffer or a view of one, or a compiled WebAssembly.Module. */
+export type Source = string | object;
+
+"""
+_OPAQUE: Final = """\
+declare const brand: unique symbol;
+
+/** An object of the host's, of which only the name is known. */
+export interface Opaque<Name extends string> {
+  readonly [brand]: Name;
+}
+
+"""
+_WASI: Final = """\
+/** Functions of `wasi_snapshot_preview1`, or an object that has them, such as a `WASI` of `node:wasi`. */
+export type Wasi = Record<string, unknown> | { readonly wasiImport: object; initialize?(instance: object): void };
+
+"""
+
+
+def declarations(model: Model, file_name: str, types: Mapping[str, str]) -> str:
+    """Write the declarations for the ES module of ``file_name``.
+
+    ``types`` maps resources to types of the user's own, as ``module specifier:name``.
+    """
+    writer = _Writer(model, types)
+    parts = [
+        comment(f"The plugin {file_name}, for TypeScript. {MADE_BY}"),
+        '/// <reference lib="esnext.disposable" />\n\n',
+        *writer.type_imports(),
+        _ERRORS,
+        _SOURCE,
+        _OPAQUE if writer.resources else "",
+        _WASI if model.uses_wasi else "",
+        *(writer.members_of(resource) for resource in writer.classes),
+        *(writer.module(entry) for entry in model.imports),
+        writer.imports(),
+        writer.plugin(),
+        writer.load(),
+    ]
+    return "".join(parts)
+
+
+class _Writer:
+    """The names of all types, and the declarations that use them."""
+
+    def __init__(self, model: Model, types: Mapping[str, str]) -> None:
+        self.model = model
+        modules = [entry.name for entry in model.imports]
+        taken = RESERVED | _OWN
+        mapped = [resource for resource in model.resources if resource in types]
+        self.mapped = {resource: types[resource].rpartition(":") for resource in mapped}
+        self.type = dict(zip(model.resources, distinct(list(model.resources), taken), strict=True))
+        """The type, or type parameter, of each resource."""
+        taken |= frozenset(self.type.values())
+        self.resources = [resource for resource in model.resources if resource not in self.mapped]
+        self.module_type = dict(zip(modules, distinct([_camel(name) for name in modules], taken), strict=True))
+        taken |= frozenset(self.module_type.values())
+        classes: dict[str, list[Member]] = {}
+        for entry in model.imports:
+            for found in entry.members:
+                if found.resource in self.type and found.kind in ("method", "get", "set"):
+                    classes.setdefault(found.resource, []).append(found)
+        self.classes = classes
+        wanted = [f"{self.type[resource]}Members" for resource in classes]
+        self.members_type = dict(zip(classes, distinct(wanted, taken), strict=True))
+        """The interface with the members of a resource that the guest uses."""
+
+    def type_imports(self) -> list[str]:
+        """Import the user's own types."""
+        lines = [
+            f"import type {{ {name} as {self.type[resource]} }} from {quoted(path)};\n"
+            for resource, (path, _, name) in self.mapped.items()
+        ]
+        return [*lines, "\n"] if lines else []
+
+    def value(self, value_type: ValueType, core: ValType | None, *, given: bool, unknown: bool = False) -> str:
+        """Spell the type of a value; ``given`` by the host, it may be undefined where null is allowed."""
+        nothing = " | null | undefined" if given else " | null"
+        if isinstance(value_type, ResourceType):
+            if not value_type.resource:
+                return "unknown"
+            name = self.type[value_type.resource]
+            if unknown and value_type.resource in self.resources:
+                name = self.members_type.get(value_type.resource, "unknown")
+            return f"{name}{nothing}" if value_type.nullable else name
+        if isinstance(value_type, OptionType):
+            return self.value(value_type.inner, core, given=given) + nothing
+        if isinstance(value_type, FunctionType):
+            params = ", ".join(
+                f"argument{index}: {self.value(param, None, given=True)}"
+                for index, param in enumerate(value_type.params, 1)
+            )
+            return f"({params}) => {self._result(value_type.results, (), given=False)}"
+        return values.typescript(value_type, core)
+
+    def _result(
+        self, types: Sequence[ValueType], core: Sequence[ValType], *, given: bool, unknown: bool = False
+    ) -> str:
+        cores: Sequence[ValType | None] = core or [None] * len(types)
+        spelled = [
+            self.value(value_type, cores[index], given=given, unknown=unknown) for index, value_type in enumerate(types)
+        ]
+        return spelled[0] if len(spelled) == 1 else f"[{', '.join(spelled)}]" if spelled else "void"
+
+    def _params(self, params: Sequence[Parameter], *, given: bool, unknown: bool = False) -> str:
+        names = distinct([param.name for param in params], RESERVED)
+        return ", ".join(
+            f"{name}: {self.value(param.type, param.core[0] if param.core else None, given=given, unknown=unknown)}"
+            for name, param in zip(names, params, strict=True)
+        )
+
+    def _function(self, function: Function, *, given: bool) -> str:
+        """Spell the type of a function; ``given`` by the host, or the guest's."""
+        params = self._params(function.params, given=not given)
+        return f"({params}) => {self._result(function.results, function.core.results, given=given)}"
+
+    def members_of(self, resource: str) -> str:
+        """Declare the members of a host object that the guest uses."""
+        lines = []
+        settable = {found.name for found in self.classes[resource] if found.kind == "set"}
+        gettable = {found.name for found in self.classes[resource] if found.kind == "get"}
+        for found in self.classes[resource]:
+            function, rest = found.function, found.function.params[1:]
+            lines.append(comment(function.doc or "", "  "))
+            if found.kind == "method":
+                result = self._result(function.results, function.core.results, given=True, unknown=True)
+                params = self._params(rest, given=False, unknown=True)
+                lines.append(f"  {member(found.name)}({params}): {result};\n")
+            elif found.kind == "get":
+                result = self._result(function.results, function.core.results, given=True, unknown=True)
+                readonly = "" if found.name in settable else "readonly "
+                lines.append(f"  {readonly}{member(found.name)}: {result};\n")
+            elif found.name not in gettable:
+                [param] = rest
+                core = param.core[0] if param.core else None
+                lines.append(f"  {member(found.name)}: {self.value(param.type, core, given=False, unknown=True)};\n")
+        text = "".join(lines)
+        about = comment(f"What the plugin uses of an object of class {resource}.")
+        return f"{about}export interface {self.members_type[resource]} {{\n{text}}}\n\n"
+
+    def _arguments(self, used: Iterable[str]) -> str:
+        """Spell type arguments: the type parameters themselves."""
+        found = [self.type[resource] for resource in self.resources if resource in used]
+        return f"<{', '.join(found)}>" if found else ""
+
+    def _parameters(self, used: Iterable[str]) -> str:
+        """Declare type parameters with what is known of them."""
+        return f"<{', '.join(self._parameter(found) for found in self.resources if found in used)}>" if used else ""
+
+    def _parameter(self, resource: str) -> str:
+        members = self.members_type.get(resource)
+        return f"{self.type[resource]} extends {members or '{}'} = {members or f'Opaque<{quoted(resource)}>'}"
+
+    def module(self, module: ImportModule) -> str:
+        """Declare what a host provides under one name."""
+        lines = []
+        for function in module.functions:
+            lines.append(comment(function.doc or "", "  "))
+            lines.append(f"  readonly {member(function.name)}: {self._function(function, given=True)};\n")
+        names = dict.fromkeys(found.resource or found.name for found in module.members)
+        for name in names:
+            members = [found for found in module.members if (found.resource or found.name) == name]
+            if name not in {function.name for function in module.functions}:
+                lines.append(f"  readonly {member(name)}: {self._allowed(members)};\n")
+        used = self._used(module)
+        about = comment(f"What a host provides as `{module.name}`.")
+        head = f"export interface {self.module_type[module.name]}{self._parameters(used)}"
+        return f"{about}{head} {{\n{''.join(lines)}}}\n\n"
+
+    def _allowed(self, members: Sequence[Member]) -> str:
+        """Spell the type of a class or a global that the host allows."""
+        [first, *_] = members
+        if first.kind == "global":
+            return self._result(first.function.results, first.function.core.results, given=True)
+        signatures = []
+        for found in members:
+            function = found.function
+            result = self._result(function.results, function.core.results, given=True)
+            params = self._params(function.params, given=False)
+            if found.kind == "constructor":
+                signatures.append(f"new ({params}): {result}")
+            elif found.kind == "static":
+                signatures.append(f"{member(found.name)}({params}): {result}")
+        if not any(found.kind == "constructor" for found in members):
+            signatures.append("[Symbol.hasInstance](value: unknown): boolean")
+        return f"{{ {'; '.join(signatures)} }}"
+
+    def _used(self, module: ImportModule) -> dict[str, None]:
+        functions = [*module.functions, *(found.function for found in module.members if found.kind not in _ON_OBJECTS)]
+        return self._resources(functions)
+
+    def _resources(self, functions: Iterable[Function]) -> dict[str, None]:
+        """List the resources that become type parameters of what has these functions."""
+        return {
+            value_type.resource: None
+            for function in functions
+            for value_type in (*(param.type for param in function.params), *function.results)
+            if isinstance(value_type, ResourceType) and value_type.resource in self.resources
+        }
+
+    def imports(self) -> str:
+        """Declare what `load` takes from the host."""
+        lines = [
+            f"  readonly {member(entry.name)}: {self.module_type[entry.name]}{self._arguments(self._used(entry))};\n"
+            for entry in self.model.imports
+        ]
+        if self.model.uses_wasi:
+            lines.append("  /** What the plugin may do beyond; nothing if it is left out. */\n")
+            lines.append(f"  readonly {WASI_MODULE}?: Wasi;\n")
+        about = comment("What the plugin imports from its host.")
+        return f"{about}export interface Imports{self._parameters(self._imported())} {{\n{''.join(lines)}}}\n\n"
+
+    def _imported(self) -> dict[str, None]:
+        return {resource: None for entry in self.model.imports for resource in self._used(entry)}
+
+    def plugin(self) -> str:
+        """Declare what a host calls."""
+        names = export_names(function.name for function in self.model.exports)
+        lines = []
+        for function in self.model.exports:
+            lines.append(comment(function.doc or "", "  "))
+            lines.append(f"  readonly {member(names[function.name])}: {self._function(function, given=False)};\n")
+        lines.append(_PLUGIN_OWN)
+        lines += [_LIVE_REFERENCES] * bool(self.model.reference_tables)
+        lines.append("  [Symbol.dispose](): void;\n")
+        about = comment("A running plugin.")
+        used = self._resources(self.model.exports)
+        return f"{about}export interface Plugin{self._parameters(used)} {{\n{''.join(lines)}}}\n\n"
+
+    def load(self) -> str:
+        """Declare the function that starts a plugin."""
+        exported = self._resources(self.model.exports)
+        imported = self._imported()
+        every = self._parameters({**imported, **exported})
+        optional = "" if self.model.imports else "?"
+        about = comment(
+            "Load the plugin and give it its host.\n\nThe module comes from the file beside this one, unless `source` "
+            "is another. Rejects with a TypeError where the\nhost lacks what the plugin imports, or where the module "
+            "is not the one that these declarations were made for."
+        )
+        return (
+            f"{about}export function load{every}(\n  imports{optional}: Imports{self._arguments(imported)},\n"
+            f"  source?: Source,\n): Promise<Plugin{self._arguments(exported)}>;\n"
+        )
+
+
+_ON_OBJECTS: Final = ("method", "get", "set")
+
+
+def _camel(name: str) -> str:
+    return "".join(word[:1].upper() + word[1:] for word in name.replace("-", "_").split("_"))

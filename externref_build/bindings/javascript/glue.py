@@ -1,0 +1,304 @@
+"""The ES module: it loads the guest, and stands between it and its host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import quote
+
+from externref_build.bindings.javascript import pieces
+from externref_build.bindings.javascript.calls import (
+    Callback,
+    Lines,
+    Value,
+    call_guest,
+    call_host,
+    callback_maker,
+    parameters,
+    results,
+)
+from externref_build.bindings.javascript.names import (
+    MADE_BY,
+    RESERVED,
+    access,
+    comment,
+    distinct,
+    export_names,
+    key,
+    quoted,
+)
+from externref_build.bindings.model import (
+    ALLOCATOR,
+    FUNCTION_TABLE,
+    HOST_MODULE,
+    INITIALIZER,
+    MEMORY_EXPORT,
+    WASI_MODULE,
+    Function,
+    ImportModule,
+    Member,
+    Model,
+)
+from externref_build.errors import BindingError
+from externref_build.metadata import FunctionType
+
+_OWN: Final = frozenset(
+    {
+        "EXPORTS",
+        "INTERFACE",
+        "NEEDED",
+        "close",
+        "closed",
+        "imports",
+        "instance",
+        "load",
+        "module",
+        "ownUrl",
+        "reason",
+        "source",
+        "wasi",
+    }
+)
+"""Names that the generated code gives by itself."""
+
+_BEYOND_OBJECTS: Final = frozenset({"constructor", "prototype"})
+
+
+def javascript(model: Model, file_name: str, interface: bytes) -> str:
+    """Write the ES module for a module that lies beside it as ``file_name``, with that interface section.
+
+    Raises BindingError for members of host objects that no plugin may reach.
+    """
+    _refuse_members(model)
+    scope = _Scope(model)
+    load = "\n".join(_load(scope))
+    constants = [
+        f"const ownUrl = () => new URL({quoted(quote(file_name))}, import.meta.url);",
+        f"const INTERFACE = {_hash(interface):#010x};",
+        f"const EXPORTS = [{', '.join(map(quoted, scope.raw))}];",
+        "const NEEDED = [\n" + "".join(f"  {needed},\n" for needed in _needed(model)) + "];",
+    ]
+    about = comment(f"The plugin {file_name}, for JavaScript. {MADE_BY}")
+    return about + "\n" + "\n\n".join([*constants, *pieces.needed("module.js", load), load]) + "\n"
+
+
+def _refuse_members(model: Model) -> None:
+    for module in model.imports:
+        for member in module.members:
+            if member.name in _BEYOND_OBJECTS and member.kind != "constructor":
+                raise BindingError(
+                    f"{member.function.label} names `{member.name}`, which leads from an object to its class and on to "
+                    "`Function`, which runs any text",
+                    remedy="give the guest a function that does what it needs",
+                )
+
+
+class _Scope:
+    """The names that the generated function `load` gives to what it works with."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        taken = RESERVED | _OWN | pieces.names("module.js") | pieces.names("instance.js")
+        modules = [entry.name for entry in model.imports]
+        self.spaces = dict(zip(modules, distinct(modules, taken), strict=True))
+        """The variable for each import module."""
+        self.taken = taken | frozenset(self.spaces.values())
+        """Names that no parameter may have."""
+        runtime = _runtime_exports(model)
+        functions = [function.name for function in model.exports if function.name not in runtime]
+        own = list(dict.fromkeys([*functions, *model.reference_tables]))
+        variables = zip([*own, *runtime], [*distinct(own, runtime), *runtime], strict=True)
+        self.raw = {name: f"${variable}" for name, variable in variables}
+        """The variable for each export that the code uses, as it comes from the guest."""
+        self.callbacks = _callbacks(model)
+
+
+def _runtime_exports(model: Model) -> list[str]:
+    there = {
+        ALLOCATOR: model.has_allocator,
+        MEMORY_EXPORT: model.has_memory,
+        FUNCTION_TABLE: model.has_function_table,
+        INITIALIZER: model.has_initializer,
+    }
+    return [name for name, present in there.items() if present]
+
+
+def _callbacks(model: Model) -> dict[FunctionType, Callback]:
+    types = [
+        param.type
+        for entry in model.imports
+        for function in (*entry.functions, *(member.function for member in entry.members))
+        for param in function.params
+        if isinstance(param.type, FunctionType)
+    ]
+    return {found: Callback(number, found) for number, found in enumerate(dict.fromkeys(types), 1)}
+
+
+def _load(scope: _Scope) -> Lines:
+    model = scope.model
+    wasi = "{ ...denied(module), ...(wasi?.wasiImport ?? wasi) }"
+    glue = [
+        "const instance = await WebAssembly.instantiate(module, {",
+        *(f"  {line}" for entry in model.imports for line in _import_module(entry, scope)),
+        *([f"  {key(HOST_MODULE)}: {{ {', '.join(sorted(model.host_functions))} }},"] * bool(model.host_functions)),
+        *([f"  {WASI_MODULE}: {wasi},"] * model.uses_wasi),
+        "});",
+    ]
+    plugin = [
+        "return {",
+        *(f"  {line}" for function in model.exports for line in _method(function, scope)),
+        *(f"  {line}" for line in _own_members(model, scope)),
+        "};",
+    ]
+    makers = [line for callback in scope.callbacks.values() for line in (*callback_maker(callback, "callback"), "")]
+    close = _close(scope)
+    text = "\n".join([*glue, *makers, *close, *plugin])
+    state = [line for piece in pieces.needed("instance.js", text) for line in (*piece.split("\n"), "")]
+    guest = ", ".join(f"{key(name)}: {variable}" for name, variable in scope.raw.items())
+    given = [key(name) if name == space else f"{key(name)}: {space}" for name, space in scope.spaces.items()]
+    given += [f"{WASI_MODULE}: wasi"] * model.uses_wasi
+    body = [
+        "checkImports(imports);",
+        "const module = await (source === undefined ? ownModule() : compile(source));",
+        "checkModule(module);",
+        *([f"const {{ {', '.join(given)} }} = imports ?? {{}};"] * bool(given)),
+        "let closed = false;",
+        "let reason;",
+        "",
+        *state,
+        *makers,
+        *close,
+        "",
+        *glue,
+        *([f"let {{ {guest} }} = instance.exports;"] * bool(guest)),
+        *_initialize(model, scope),
+        "",
+        *plugin,
+    ]
+    lines = ["export async function load(imports, source) {", *(f"  {line}" if line else "" for line in body), "}"]
+    return [line for index, line in enumerate(lines) if line or lines[index - 1]]
+
+
+def _initialize(model: Model, scope: _Scope) -> Lines:
+    if model.uses_wasi:
+        other = f" else {scope.raw[INITIALIZER]}();" if model.has_initializer else ""
+        return ['if (typeof wasi?.initialize === "function") wasi.initialize(instance);' + other]
+    return [f"{scope.raw[INITIALIZER]}();"] if model.has_initializer else []
+
+
+def _close(scope: _Scope) -> Lines:
+    """Write `close`: what the plugin was made of is let go, and every later call is refused."""
+    model = scope.model
+    functions = [scope.raw[function.name] for function in model.exports]
+    functions += [scope.raw[ALLOCATOR]] * (model.has_allocator and scope.raw[ALLOCATOR] not in functions)
+    memory = f"{scope.raw[MEMORY_EXPORT]} = {{ get buffer() {{ return refuse(); }} }};" if model.has_memory else None
+    return [
+        "const close = () => {",
+        "  if (closed) return;",
+        "  closed = true;",
+        *([f"  {' = '.join(functions)} = refuse;"] * bool(functions)),
+        *(f"  release({scope.raw[table]});" for table in model.reference_tables),
+        *([f"  {memory}", "  bytes = new Uint8Array(0);"] if memory else []),
+        "};",
+    ]
+
+
+def _own_members(model: Model, scope: _Scope) -> Lines:
+    tables = " + ".join(f"held({scope.raw[table]})" for table in model.reference_tables)
+    return [
+        "get closed() {",
+        "  return closed;",
+        "},",
+        *(["get liveReferences() {", f"  return {tables};", "},"] * bool(tables)),
+        "close,",
+        '[Symbol.dispose ?? Symbol.for("Symbol.dispose")]: close,',
+    ]
+
+
+def _method(function: Function, scope: _Scope) -> Lines:
+    params = parameters(function, scope.taken)
+    body = call_guest(scope.raw[function.name], params, results(function), function.fallible)
+    name = export_names(found.name for found in scope.model.exports)[function.name]
+    return [f"{key(name)}({', '.join(param.name for param in params)}) {{", *(f"  {line}" for line in body), "},"]
+
+
+def _import_module(module: ImportModule, scope: _Scope) -> Lines:
+    space = scope.spaces[module.name]
+    lines = [
+        line for function in module.functions for line in _import(function, f"{access(space, function.name)}", scope)
+    ]
+    for member in module.members:
+        lines += _member(member, space, scope)
+    return [f"{key(module.name)}: {{", *(f"  {line}" for line in lines), "},"]
+
+
+def _import(function: Function, target: str, scope: _Scope) -> Lines:
+    params = parameters(function, scope.taken)
+    names, body = call_host(
+        params,
+        results(function),
+        function.fallible,
+        lambda arguments: f"{target}({', '.join(arguments)})",
+        scope.callbacks,
+    )
+    return _arrow(function, names, body)
+
+
+def _arrow(function: Function, names: Sequence[str], body: Lines) -> Lines:
+    return [f"{key(function.name)}: ({', '.join(names)}) => {{", *(f"  {line}" for line in body), "},"]
+
+
+def _member(member: Member, space: str, scope: _Scope) -> Lines:
+    """Write an import that acts on a host object, whose class the host allows by giving it."""
+    function = member.function
+    params = parameters(function, scope.taken)
+    allowed = access(space, member.resource or member.name)
+    check: Lines = []
+    if member.kind in ("method", "get", "set"):
+        check = _check_class(params[0], allowed)
+
+    def call(arguments: Sequence[str]) -> str:
+        given = ", ".join(arguments)
+        behind = ", ".join(arguments[1:])
+        return {
+            "constructor": f"new {allowed}({given})",
+            "static": f"{access(allowed, member.name)}({given})",
+            "global": allowed,
+            "method": f"{access(params[0].name, member.name)}({behind})",
+            "get": access(params[0].name, member.name),
+            "set": f"{access(params[0].name, member.name)} = {behind}",
+        }[member.kind]
+
+    names, body = call_host(params, results(function), function.fallible, call, scope.callbacks)
+    return _arrow(function, names, [*check, *body])
+
+
+def _check_class(this: Value, allowed: str) -> Lines:
+    return [f"if (!({this.name} instanceof {allowed})) throw alien({quoted(this.label)}, {this.name});"]
+
+
+def _needed(model: Model) -> list[str]:
+    """List what the host must provide: module, name, kind, what errors say was expected, number of arguments."""
+    found: dict[tuple[str, str], str] = {}
+    for module in model.imports:
+        for function in module.functions:
+            params = ", ".join(param.name for param in function.params)
+            row = ["function", f"a function ({params})"]
+            fields = ", ".join(map(quoted, [module.name, function.name, *row]))
+            found[module.name, function.name] = f"[{fields}, {len(function.params)}]"
+        for member in module.members:
+            name = member.resource or member.name
+            kind, form = {"constructor": ("class", "a class"), "global": ("value", "an object")}.get(
+                member.kind, ("type", "a class")
+            )
+            if (module.name, name) not in found or kind == "class":
+                found[module.name, name] = f"[{', '.join(map(quoted, [module.name, name, kind, form]))}]"
+    return list(found.values())
+
+
+def _hash(interface: bytes) -> int:
+    """Hash by FNV-1a, of 32 bits."""
+    state = 0x811C9DC5
+    for byte in interface:
+        state = (state ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return state

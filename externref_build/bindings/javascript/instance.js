@@ -1,0 +1,153 @@
+let bytes = new Uint8Array(0);
+
+let size = 0;
+
+let failure;
+
+const current = () => (bytes.byteLength === 0 ? (bytes = new Uint8Array($memory.buffer)) : bytes);
+
+const allocate = (length, alignment) => {
+  if (length === 0) return alignment;
+  try {
+    return $cabi_realloc(0, 0, alignment, length) >>> 0;
+  } catch (error) {
+    throw abort(error);
+  }
+};
+
+const sendText = (text) => {
+  const length = text.length;
+  if (length <= 64) {
+    let index = 0;
+    while (index < length && text.charCodeAt(index) < 128) index++;
+    if (index === length) {
+      const address = allocate(length, 1);
+      const memory = current();
+      for (index = 0; index < length; index++) memory[address + index] = text.charCodeAt(index);
+      size = length;
+      return address;
+    }
+  }
+  let encoded;
+  if (length * 3 <= scratch.length) {
+    encoded = scratch.subarray(0, encoder.encodeInto(text, scratch).written);
+  } else {
+    encoded = encoder.encode(text);
+  }
+  const address = allocate(encoded.length, 1);
+  current().set(encoded, address);
+  size = encoded.length;
+  return address;
+};
+
+const receiveText = (start, length) => {
+  const memory = current();
+  const address = start >>> 0;
+  const end = address + (length >>> 0);
+  if (end > memory.length) throw beyond(address, length >>> 0);
+  let index = address;
+  if (end - address <= 12) {
+    let text = "";
+    for (; index < end && memory[index] < 128; index++) text += String.fromCharCode(memory[index]);
+    if (index === end) return text;
+  }
+  try {
+    return decoder.decode(memory.subarray(address, end));
+  } catch (cause) {
+    const where = `${end - address} bytes at address ${address}`;
+    throw new GuestFault(`the plugin passed text that is not UTF-8: ${where}`, { cause });
+  }
+};
+
+const receiveBytes = (start, length) => {
+  const memory = current();
+  const address = start >>> 0;
+  const end = address + (length >>> 0);
+  if (end > memory.length) throw beyond(address, length >>> 0);
+  return memory.subarray(address, end);
+};
+
+const sendBytes = (values) => {
+  const address = allocate(values.length, 1);
+  current().set(values, address);
+  size = values.length;
+  return address;
+};
+
+const receiveList = (Kind, start, count) => {
+  const { buffer } = current();
+  const address = start >>> 0;
+  const length = (count >>> 0) * Kind.BYTES_PER_ELEMENT;
+  if (address + length > buffer.byteLength) throw beyond(address, length);
+  if (address % Kind.BYTES_PER_ELEMENT !== 0) {
+    throw new GuestFault(`the plugin passed a list at address ${address}, which is not aligned for ${Kind.name}`);
+  }
+  return new Kind(buffer, address, count >>> 0);
+};
+
+const sendList = (Kind, values) => {
+  const address = allocate(values.byteLength, Kind.BYTES_PER_ELEMENT);
+  if (values.length !== 0) receiveList(Kind, address, values.length).set(values);
+  size = values.length;
+  return address;
+};
+
+const pack = (address) => {
+  words[0] = address;
+  words[1] = size;
+  return pair[0];
+};
+
+const unpack = (result) => {
+  pair[0] = result;
+  size = words[1];
+  return words[0];
+};
+
+const report = (error, place) => {
+  if (closed) throw error;
+  const message = typeof error?.message === "string" ? error.message : String(error);
+  const address = sendText(message);
+  const view = new DataView(current().buffer);
+  view.setUint32(place >>> 0, address, true);
+  view.setUint32((place >>> 0) + 4, size, true);
+};
+
+const fail = (address, length) => {
+  failure = receiveText(address, length);
+};
+
+const panic = (address, length, file, fileLength, line, column) => {
+  const lenient = new TextDecoder();
+  const message = lenient.decode(receiveBytes(address, length));
+  throw new GuestPanic(message, lenient.decode(receiveBytes(file, fileLength)), line >>> 0, column >>> 0);
+};
+
+const guestFunction = (index) => {
+  const entry = index >>> 0 < $__indirect_function_table.length ? $__indirect_function_table.get(index >>> 0) : null;
+  if (entry === null) throw new GuestFault(`the plugin passed function ${index >>> 0}, which is not in its table`);
+  return entry;
+};
+
+const refuse = () => {
+  const why = reason === undefined ? "" : `, since it failed: ${reason?.message ?? reason}`;
+  throw new PluginClosedError(`the plugin is closed${why}`, { cause: reason });
+};
+
+const abort = (error) => {
+  if (!closed) {
+    reason = error;
+    close();
+  }
+  return error;
+};
+
+const held = (table) => {
+  let count = 0;
+  for (let slot = 0; slot < table.length; slot++) count += table.get(slot) === null ? 0 : 1;
+  return count;
+};
+
+const release = (table) => {
+  for (let slot = 0; slot < table.length; slot++) table.set(slot, null);
+};

@@ -1,0 +1,143 @@
+/** Root of all that a plugin itself does wrong, but for the engine's own traps. */
+export class PluginError extends Error {
+  constructor(message, options) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** A function of the plugin failed: the `Err` of its result. The plugin stays usable. */
+export class GuestError extends PluginError {}
+
+/** The plugin broke the rules of its interface. */
+export class GuestFault extends PluginError {}
+
+/** The plugin panicked, and is closed. */
+export class GuestPanic extends PluginError {
+  constructor(message, file, line, column) {
+    super(message);
+    this.file = file;
+    this.line = line;
+    this.column = column;
+  }
+}
+
+/** The plugin was closed, by its host or by what stopped it. */
+export class PluginClosedError extends PluginError {}
+
+const encoder = new TextEncoder();
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+const scratch = new Uint8Array(49152);
+
+const pair = new BigInt64Array(1);
+
+const words = new Uint32Array(pair.buffer);
+
+const wellFormed = "".isWellFormed ? (text) => text.isWellFormed() : (text) => !/\p{Surrogate}/u.test(text);
+
+const isText = (value) => typeof value === "string" && wellFormed(value);
+
+const isScalar = (value) => isText(value) && value.length !== 0 && value.length === (value.codePointAt(0) > 0xffff ? 2 : 1);
+
+const isArray = (Kind, value) => value instanceof Kind || value?.[Symbol.toStringTag] === Kind.name;
+
+const shown = (value) => {
+  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "function") return "a function";
+  if (typeof value !== "object" || value === null) return String(value);
+  const name = value.constructor?.name;
+  return typeof name === "string" && name !== "" ? `an object of class ${name}` : "an object";
+};
+
+const wrong = (what, expected, value) => new TypeError(`${what} is ${shown(value)}, expected ${expected}`);
+
+const unfit = (what, type, expected, value) => {
+  const Kind = typeof value === type && Number.isInteger(Number(value)) ? RangeError : TypeError;
+  return new Kind(`${what} is ${shown(value)}, expected ${expected}`);
+};
+
+const beyond = (address, length) =>
+  new GuestFault(`the plugin passed ${length} bytes at address ${address}, which is not inside of its memory`);
+
+const scalar = (value) => {
+  if (value >>> 0 > 0x10ffff || (value >= 0xd800 && value <= 0xdfff)) {
+    throw new GuestFault(`the plugin passed ${value >>> 0} as a character, expected a Unicode scalar value`);
+  }
+  return String.fromCodePoint(value);
+};
+
+const none = (what) => new GuestFault(`${what} is null, which the plugin's interface rules out`);
+
+const alien = (what, value) =>
+  new GuestFault(`${what} was called with ${shown(value)}, which is no instance of the class that the host allows`);
+
+const problemWith = (imports, [module, name, kind, form, arity]) => {
+  const object = imports?.[module];
+  if (object === null || (typeof object !== "object" && typeof object !== "function")) {
+    return `imports.${module} is ${shown(object)}, expected an object with what the plugin imports from it`;
+  }
+  const value = object[name];
+  const what = `${module}.${name}`;
+  const inherited = !Object.hasOwn(object, name) && (name === "constructor" || value === Object.prototype[name]);
+  if (value === undefined || inherited) return `${what} is missing, expected ${form}`;
+  if (kind === "value" || (kind === "type" && typeof value?.[Symbol.hasInstance] === "function")) return undefined;
+  if (typeof value !== "function") return `${what} is ${shown(value)}, expected ${form}`;
+  if (kind === "function" && value.length > arity) return `${what} takes ${value.length} arguments, expected ${form}`;
+  return undefined;
+};
+
+const checkImports = (imports) => {
+  const problems = new Set(NEEDED.map((needed) => problemWith(imports, needed)).filter(Boolean));
+  if (problems.size !== 0) throw new TypeError([...problems].join("\n"));
+};
+
+const checkModule = (module) => {
+  const found = new Set(WebAssembly.Module.exports(module).map(({ name }) => name));
+  const lacks = EXPORTS.filter((name) => !found.has(name));
+  const differs = WebAssembly.Module.customSections(module, "externref.interface").some((section) => {
+    const hash = new Uint8Array(section).reduce((state, byte) => Math.imul(state ^ byte, 0x01000193), 0x811c9dc5);
+    return hash >>> 0 !== INTERFACE;
+  });
+  if (lacks.length === 0 && !differs) return;
+  const why = lacks.length === 0 ? "has another interface" : `has no export ${lacks.join(", ")}`;
+  throw new TypeError(`the module ${why} than these bindings were made for: make them again from this module`);
+};
+
+const compile = async (given) => {
+  let source = await given;
+  if (source instanceof WebAssembly.Module) return source;
+  if (typeof source === "string" || source instanceof URL) {
+    const url = new URL(source, globalThis.document?.baseURI);
+    if (url.protocol === "file:") {
+      const { readFile } = await import(/* webpackIgnore: true */ /* @vite-ignore */ "node:fs/promises");
+      return WebAssembly.compile(await readFile(url));
+    }
+    source = await fetch(url);
+  }
+  if (typeof Response === "undefined" || !(source instanceof Response)) return WebAssembly.compile(source);
+  if (!source.ok) throw new Error(`${source.url} cannot be loaded: ${source.status} ${source.statusText}`);
+  const type = source.headers.get("Content-Type") ?? "";
+  const canStream = WebAssembly.compileStreaming && /^application\/wasm\s*(;|$)/i.test(type);
+  return canStream ? WebAssembly.compileStreaming(source) : WebAssembly.compile(await source.arrayBuffer());
+};
+
+let compiled;
+
+const ownModule = () => {
+  compiled ??= compile(ownUrl()).catch((error) => {
+    compiled = undefined;
+    throw error;
+  });
+  return compiled;
+};
+
+const denied = (module) => {
+  const functions = {};
+  for (const { module: from, name } of WebAssembly.Module.imports(module)) {
+    if (from === "wasi_snapshot_preview1") functions[name] = () => 76;
+  }
+  return functions;
+};
