@@ -188,6 +188,19 @@ class ArtifactError(GuestBuildError):
     """The compiler succeeded but did not leave exactly one module."""
 
 
+class StaleModuleError(ExternrefBuildError):
+    """A module in a package is not what a build would make now."""
+
+    def __init__(self, module: str, reasons: Sequence[str]) -> None:
+        more = f", and {len(reasons) - 3} more changes" if len(reasons) > 4 else ""
+        shown = reasons[: 3 if more else 4]
+        super().__init__(
+            f"the module is stale: {'; '.join(shown)}{more}", where=module, remedy="build it: externref-build build"
+        )
+        self.reasons = tuple(reasons)
+        """What has changed, in the order in which it was looked at."""
+
+
 class InputError(ExternrefBuildError):
     """An input cannot be read."""
 

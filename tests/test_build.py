@@ -98,6 +98,7 @@ def test_a_reference_goes_through_the_module_that_was_built(tmp_path: Path, capf
     result = build_module(project(tmp_path), progress=Progress())
     assert result.path == tmp_path / "src" / "plugin" / "my_plugin.wasm"
     assert (result.written, result.output_size) == (True, result.path.stat().st_size)
+    assert result.report
     assert result.report.exports == (Declaration("export", None, "same", (True,), (True,)),)
 
     store = wasmtime.Store()

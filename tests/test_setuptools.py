@@ -107,6 +107,8 @@ def test_editable_installations(front: Front, make_venv: Callable[[], Path], mod
     assert told.returncode == 0, told.stdout + told.stderr
     in_place = front.folder / "src" / "plugin" / "plugin.wasm"
     assert is_processed(in_place.read_bytes())
+    current = front.run("-m", "externref_build", "build", "--check", environ=WITHOUT_CARGO)
+    assert (current.returncode, current.stderr) == (0, f"     Current {in_place}\n")
     read = "import importlib.resources, sys; path = importlib.resources.files('plugin') / 'plugin.wasm'; "
     read += "sys.stdout.buffer.write(path.read_bytes())"
     seen = subprocess.run([str(front.python), "-c", read], cwd=front.folder.parent, check=True, capture_output=True)

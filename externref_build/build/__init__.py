@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from externref_build.build.engine import BuildResult, build_module, build_project, module_file_name, use_existing_module
-from externref_build.build.in_place import build_in_place, modules_in_place, remove_former_modules
+from externref_build.build.in_place import (
+    build_in_place,
+    modules_in_place,
+    remove_former_modules,
+    require_current_modules,
+)
 from externref_build.build.packages import package_folder, require_inside
 from externref_build.build.progress import Progress
 from externref_build.build.sbom import write_sboms
@@ -23,6 +28,7 @@ __all__ = [
     "project_sources",
     "remove_former_modules",
     "remove_former_outputs",
+    "require_current_modules",
     "require_inside",
     "use_existing_module",
     "write_sboms",

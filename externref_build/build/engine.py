@@ -14,6 +14,7 @@ from externref_build.build.packages import package_folder
 from externref_build.build.progress import Progress
 from externref_build.config import Config, ModuleConfig
 from externref_build.errors import ConfigError, ExternrefBuildError, OutputError
+from externref_build.guests.cargo import GuestModule, GuestPlan, compile_guest, plan_guest
 from externref_build.guests.manifest import default_name
 from externref_build.output import write_whole
 
@@ -30,8 +31,10 @@ class BuildResult:
     path: Path
     guest: GuestModule
     """What cargo made."""
-    report: Report
-    """What the processor found and did."""
+    plan: GuestPlan
+    """How cargo was told to make it."""
+    report: Report | None
+    """What the processor found and did; ``None`` if the module was kept as an earlier build had left it."""
     sha256: str
     """Digest of the module."""
     input_size: int
@@ -41,7 +44,7 @@ class BuildResult:
     written: bool
     """False if the file was there already with these bytes, and was left alone."""
     validated_by: str | None
-    """Version of the wasmtime that validated the result, if any did."""
+    """Version of the wasmtime that has now validated the result, if any did."""
 
 
 def module_file_name(module: ModuleConfig) -> str:
@@ -63,14 +66,7 @@ def build_project(
 
     ``folder_of`` tells the folder that receives a module. Raises ExternrefBuildError.
     """
-    paths = [folder_of(module) / module_file_name(module) for module in config.modules]
-    for path in paths:
-        if paths.count(path) > 1:
-            raise ConfigError(
-                f"{paths.count(path)} modules would be written to one file, {path.name}, expected one for each",
-                where=f"{config.project_dir / 'pyproject.toml'}, [[tool.externref.modules]]",
-                remedy="give them different keys name, or package",
-            )
+    paths = output_paths(config, folder_of)
     if config.skip:
         for module, path in zip(config.modules, paths, strict=True):
             use_existing_module(module, progress=progress, output_folder=path.parent)
@@ -79,6 +75,19 @@ def build_project(
         build_module(module, progress=progress, output_folder=path.parent, environ=environ)
         for module, path in zip(config.modules, paths, strict=True)
     ]
+
+
+def output_paths(config: Config, folder_of: Callable[[ModuleConfig], Path] = package_folder) -> list[Path]:
+    """Return where each module of a project is built. Raises ConfigError if two are to be one file."""
+    paths = [folder_of(module) / module_file_name(module) for module in config.modules]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise ConfigError(
+                f"{paths.count(path)} modules would be written to one file, {path.name}, expected one for each",
+                where=f"{config.project_dir / 'pyproject.toml'}, [[tool.externref.modules]]",
+                remedy="give them different keys name, or package",
+            )
+    return paths
 
 
 def build_module(
@@ -92,13 +101,13 @@ def build_module(
 
     Raises ExternrefBuildError; whatever lay in the output's place before is then unchanged.
     """
-    from externref_build.guests.cargo import build_guest
     from externref_build.processor import Processor
 
     path = (output_folder or package_folder(module)) / module_file_name(module)
     started = time.perf_counter()
-    quiet = {"CARGO_TERM_QUIET": "true"} if progress.quiet else {}
-    guest = build_guest(module, environ={**(os.environ if environ is None else environ), **quiet})
+    environ = cargo_environ(os.environ if environ is None else environ, progress)
+    plan = plan_guest(module, environ=environ)
+    guest = compile_guest(plan, environ=environ)
     compiled = time.perf_counter()
     progress.step(
         "Fresh" if guest.fresh else "Compiled",
@@ -125,7 +134,12 @@ def build_module(
     written = write_whole(path, result)
     progress.step("Wrote" if written else "Kept", f"{path}" if written else f"{path}, which is unchanged")
     digest = hashlib.sha256(result).hexdigest()
-    return BuildResult(module, path, guest, report, digest, len(source), len(result), written, validated_by)
+    return BuildResult(module, path, guest, plan, report, digest, len(source), len(result), written, validated_by)
+
+
+def cargo_environ(environ: Mapping[str, str], progress: Progress) -> dict[str, str]:
+    """Return the environment for cargo, which is as quiet as our own progress."""
+    return {**environ, **({"CARGO_TERM_QUIET": "true"} if progress.quiet else {})}
 
 
 def use_existing_module(module: ModuleConfig, *, progress: Progress, output_folder: Path | None = None) -> Path:

@@ -7,13 +7,32 @@ leaves the package with the next build, and no wheel holds it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from externref_build.build.engine import BuildResult, build_project, module_file_name
+from externref_build.build.engine import (
+    BuildResult,
+    build_module,
+    build_project,
+    cargo_environ,
+    module_file_name,
+    output_paths,
+)
+from externref_build.build.ledger import (
+    Entry,
+    changes,
+    is_unchanged,
+    make_entry,
+    read_ledger,
+    take_inputs,
+    write_ledger,
+)
 from externref_build.build.packages import package_folder
 from externref_build.build.progress import Progress
 from externref_build.config import Config, ModuleConfig
+from externref_build.errors import ExternrefBuildError, SeveralErrors, StaleModuleError
+from externref_build.guests.cargo import compile_guest
 from externref_build.guests.sdk import WORKSPACE_FOLDER, own_folder
 from externref_build.output import partial_files, remove_abandoned, remove_former_outputs
 
@@ -35,14 +54,89 @@ def files_in_place(config: Config, folder_of: FolderOf = package_folder) -> list
     return [*modules, *(partial for module in modules for partial in partial_files(module))]
 
 
-def build_in_place(config: Config, *, progress: Progress, folder_of: FolderOf = package_folder) -> list[BuildResult]:
+def build_in_place(
+    config: Config,
+    *,
+    progress: Progress,
+    folder_of: FolderOf = package_folder,
+    anew: bool = False,
+) -> list[BuildResult]:
     """Build every module into its package, and remove those that earlier builds put there under another name.
 
-    Raises ExternrefBuildError.
+    A module is left alone if cargo finds its guest fresh and nothing else has changed, unless all are to be built
+    ``anew``. Raises ExternrefBuildError.
     """
+    paths = output_paths(config, folder_of)
     own_folder(config.project_dir)
-    remove_former_outputs(_record(config), config.project_dir, modules_in_place(config, folder_of))
-    return build_project(config, progress=progress, folder_of=folder_of)
+    remove_former_outputs(_record(config), config.project_dir, paths)
+    if config.skip:
+        return build_project(config, progress=progress, folder_of=folder_of)
+    environ = cargo_environ(os.environ, progress)
+    entries = {} if anew else read_ledger(config.project_dir)
+    results = []
+    for module, path in zip(config.modules, paths, strict=True):
+        name = path.relative_to(config.project_dir).as_posix()
+        kept = _keep(entries[name], module, path, environ, progress) if name in entries else None
+        if kept:
+            results.append(kept)
+            continue
+        inputs = take_inputs(module, environ)
+        result = build_module(module, progress=progress, output_folder=path.parent, environ=environ)
+        results.append(result)
+        entries.pop(name, None)
+        if inputs is not None:
+            entries[name] = make_entry(module, environ, inputs, [result.path], result.guest, result.plan)
+    names = {path.relative_to(config.project_dir).as_posix() for path in paths}
+    write_ledger(config.project_dir, {name: entry for name, entry in entries.items() if name in names})
+    return results
+
+
+def require_current_modules(config: Config) -> Iterator[Path]:
+    """Yield each module in its package that is what a build would make, without running or writing anything.
+
+    Raises StaleModuleError, or several of them, once all are looked at.
+    """
+    entries = read_ledger(config.project_dir)
+    stale: list[ExternrefBuildError] = []
+    for module, path in zip(config.modules, output_paths(config), strict=True):
+        name = path.relative_to(config.project_dir).as_posix()
+        if not path.is_file():
+            reasons = ["it is not there"]
+        elif name not in entries:
+            reasons = ["nothing is known of its build"]
+        else:
+            reasons = list(changes(entries[name], module, os.environ))
+        if reasons:
+            stale.append(StaleModuleError(name, reasons))
+        else:
+            yield path
+    if stale:
+        raise stale[0] if len(stale) == 1 else SeveralErrors(stale)
+
+
+def _keep(
+    entry: Entry, module: ModuleConfig, path: Path, environ: Mapping[str, str], progress: Progress
+) -> BuildResult | None:
+    """Let cargo look whether a module's guest is fresh; return the module as it was built, if all is as it was."""
+    if any(True for _ in changes(entry, module, environ)):
+        return None
+    guest = compile_guest(entry.plan, environ=environ)
+    if not guest.fresh or str(guest.path) != entry.guest_path or not is_unchanged(guest.path, entry.guest):
+        return None
+    progress.step("Kept", f"{path}, as nothing has changed since it was built")
+    module_state = entry.outputs[path.relative_to(module.project_dir).as_posix()]
+    return BuildResult(
+        module=module,
+        path=path,
+        guest=guest,
+        plan=entry.plan,
+        report=None,
+        sha256=module_state.digest,
+        input_size=entry.guest.size,
+        output_size=module_state.size,
+        written=False,
+        validated_by=None,
+    )
 
 
 def remove_former_modules(config: Config, folder_of: FolderOf = package_folder) -> None:

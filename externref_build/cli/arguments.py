@@ -31,6 +31,7 @@ class Arguments(argparse.Namespace):
     # build
     project: str
     config_settings: list[tuple[str, str]]
+    check: bool
     # check
     wheels: list[str]
     against: str | None
@@ -145,6 +146,9 @@ def _add_build(command: argparse.ArgumentParser) -> None:
         default=[],
         type=setting,
         help="override a key of [tool.externref], such as profile=dev; may be repeated",
+    )
+    command.add_argument(
+        "--check", action="store_true", help="build nothing; fail if a module is not what a build would make"
     )
 
 

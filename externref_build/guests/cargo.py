@@ -43,6 +43,8 @@ class GuestPlan:
     """The Rust target that it is compiled for."""
     workspace_root: Path
     """Folder of the workspace that cargo compiles it in."""
+    sysroot: Path
+    """Folder of the compiler."""
     crates: tuple[Crate, ...]
     """What it may be linked from, the guest's own crate first."""
     tools: tuple[str, ...]
@@ -119,7 +121,9 @@ def plan_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestPlan
     added = {name: value for name, value in flag_environ.items() if environ.get(name) != value}
     crates = ordinary_crates(metadata, choice.package_id)
     tools = (toolchain.cargo_version, toolchain.rustc_version)
-    return GuestPlan(argv, folder, added, choice.package_id, choice.name, target, root, crates, tools)
+    return GuestPlan(
+        argv, folder, added, choice.package_id, choice.name, target, root, toolchain.sysroot, crates, tools
+    )
 
 
 def compile_guest(plan: GuestPlan, *, environ: Mapping[str, str]) -> GuestModule:

@@ -58,10 +58,16 @@ def read_cargo_config(folder: Path, environ: Mapping[str, str], cargo_args: Sequ
     A file that is not TOML is left out here: cargo reports it.
     """
     tables = [*_from_arguments(folder, cargo_args)]
-    for parent in [folder, *folder.parents]:
-        tables.extend(_with_includes(_config_file(parent / ".cargo")))
-    tables.extend(_with_includes(_config_file(cargo_home(environ))))
+    for path in config_paths(folder, environ):
+        tables.extend(_with_includes(path))
     return CargoConfig(tuple(tables), environ)
+
+
+def config_paths(folder: Path, environ: Mapping[str, str]) -> Iterator[Path]:
+    """Yield where cargo looks for its configuration when it is started in a folder, nearest first."""
+    for parent in [folder, *folder.parents]:
+        yield _config_file(parent / ".cargo")
+    yield _config_file(cargo_home(environ))
 
 
 def cargo_home(environ: Mapping[str, str]) -> Path:

@@ -35,6 +35,11 @@ def sdk_version() -> str:
     return str(manifest["package"]["version"])
 
 
+def sdk_digest() -> str:
+    """Return what tells this guest crate from every other."""
+    return _digest(_sdk_files())
+
+
 def provide_sdk(workspace_root: Path) -> Path:
     """See that the workspace holds an exact copy of the guest crate, and return the copy's folder.
 
