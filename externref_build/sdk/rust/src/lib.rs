@@ -85,11 +85,23 @@
 #![no_std]
 #![warn(missing_docs, missing_debug_implementations)]
 
-#[cfg(test)]
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(any(test, feature = "std"))]
 extern crate std;
 
+#[cfg(target_family = "wasm")]
+mod buffer;
+#[cfg(target_family = "wasm")]
+mod host;
+#[cfg(all(target_family = "wasm", feature = "alloc"))]
+mod memory;
+#[cfg(target_family = "wasm")]
+mod narrow;
+mod object;
 mod record;
 mod resource;
+mod spelling;
 #[cfg(target_family = "wasm")]
 mod surrogate;
 
@@ -167,6 +179,7 @@ mod surrogate;
 /// Each function leaves a record of its reference parameters in the custom section `__externrefs`, and its interface,
 /// doc comment included, in `__externrefs_interface`. externref-build consumes the former.
 pub use externref_guest_macro::externref;
+pub use object::HostObject;
 pub use resource::{Resource, ResourceCopy};
 
 #[cfg(doctest)]
@@ -176,9 +189,24 @@ struct Readme;
 /// For generated code; no part of the interface.
 #[doc(hidden)]
 pub mod __private {
+    #[cfg(feature = "alloc")]
+    pub use alloc::{string::String, vec::Vec};
+
+    #[cfg(all(target_family = "wasm", feature = "alloc"))]
+    pub use crate::buffer::Receive;
+    #[cfg(target_family = "wasm")]
+    pub use crate::buffer::{Lend, Return, Still};
+    #[cfg(target_family = "wasm")]
+    pub use crate::host::report_panics;
+    #[cfg(all(target_family = "wasm", feature = "alloc"))]
+    pub use crate::host::{fail, Failure};
+    #[cfg(target_family = "wasm")]
+    pub use crate::narrow::Narrow;
+    pub use crate::object::{upcast, upcast_ref};
     pub use crate::record::{concat, json, json_length, length, u32_le, Anchor};
     #[cfg(target_family = "wasm")]
-    pub use crate::resource::passing::{FromHost, ToHost};
+    pub use crate::resource::passing::{FromHost, ToHost, NULL};
+    pub use crate::spelling::{IsReference, Spelling, Unmarked};
     #[cfg(target_family = "wasm")]
     pub use crate::surrogate::insert;
 }

@@ -2,5 +2,11 @@
 
 #[test]
 fn misuse_is_a_compile_error() {
-    trybuild::TestCases::new().compile_fail("tests/faults/*.rs");
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("tests/faults/*.rs");
+    cases.compile_fail(if cfg!(feature = "alloc") {
+        "tests/faults/with_alloc/*.rs"
+    } else {
+        "tests/faults/without_alloc/*.rs"
+    });
 }

@@ -6,6 +6,7 @@ use syn::parse::Parser;
 use syn::{parse_quote, LitStr, Path};
 
 use crate::errors::Errors;
+use crate::members::is_kind;
 
 /// What the attribute's user chose.
 pub struct Arguments {
@@ -24,6 +25,8 @@ impl Arguments {
                 arguments.krate = path(&meta)?;
             } else if meta.path.is_ident("fake") {
                 arguments.fake = Some(path(&meta)?);
+            } else if is_kind(&meta.path) {
+                return Err(meta.error("this belongs on a function in an `extern \"C\"` block: members are the host's"));
             } else {
                 return Err(meta.error("unknown argument of `#[externref]`: expected `crate = path` or `fake = path`"));
             }

@@ -87,7 +87,7 @@ pub fn refuse_hidden(attributes: &[Attribute], errors: &mut Errors) {
         let Meta::List(list) = &attribute.meta else { continue };
         let Ok(parts) = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated) else { continue };
         for part in parts.iter().skip(1) {
-            if ["link_name", "resource"].iter().any(|name| part.path().is_ident(name)) {
+            if ["link_name", "resource", "externref"].iter().any(|name| part.path().is_ident(name)) {
                 errors.push(
                     part,
                     "`#[externref]` cannot see through this `cfg_attr`: write the function twice, each under its `cfg`",

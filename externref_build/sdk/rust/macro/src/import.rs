@@ -4,42 +4,54 @@
 //! into memory. A second one inside it does the rest, out of everybody's reach: all calls of the import hold on to the
 //! metadata that stands there too (see `record`).
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned, ToTokens};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{parse_quote, Attribute, Expr, ForeignItem, ItemForeignMod, Signature, Token, Visibility};
+use syn::{
+    parse_quote, Attribute, FnArg, ForeignItem, ForeignItemType, ItemForeignMod, Path, Signature, Token, Visibility,
+};
 
 use crate::arguments::Arguments;
 use crate::attributes;
 use crate::errors::Errors;
+use crate::linkage;
+use crate::members::{self, Import, Owner};
+use crate::objects;
 use crate::record::{self, Declaration};
 use crate::signature::{check_abi, Crossing, Outcome, Param, Role};
-use crate::values::Value;
+use crate::values::{Spelling, Value};
 
 /// The module that imports belong to where nothing is said, as in C.
 const DEFAULT_MODULE: &str = "env";
+
+/// The same for blocks that declare types of host objects, or members of them.
+const DEFAULT_MODULE_OF_OBJECTS: &str = "client";
 
 /// Everything that a block is made of.
 pub fn expand(block: ItemForeignMod, arguments: &Arguments, errors: &mut Errors) -> TokenStream {
     check_abi(Some(&block.abi), &block.abi, errors);
     let link = block.attrs.iter().find(|attribute| attribute.path().is_ident("link"));
-    let module =
-        link.and_then(|link| attributes::import_module(link, errors)).unwrap_or_else(|| DEFAULT_MODULE.to_owned());
+    let items: Vec<Item> = block.items.into_iter().filter_map(|item| Item::read(item, errors)).collect();
+    let module = link.and_then(|link| attributes::import_module(link, errors)).unwrap_or_else(|| {
+        if items.iter().any(Item::is_of_objects) { DEFAULT_MODULE_OF_OBJECTS } else { DEFAULT_MODULE }.to_owned()
+    });
+    let objects: Vec<Ident> = items.iter().filter_map(Item::object).cloned().collect();
     let context = Context {
         arguments,
-        link: link.cloned().unwrap_or_else(|| parse_quote!(#[link(wasm_import_module = #DEFAULT_MODULE)])),
+        link: link.cloned().unwrap_or_else(|| parse_quote!(#[link(wasm_import_module = #module)])),
         module,
+        objects: &objects,
         attributes: block.attrs.iter().filter(|attribute| attributes::is_inherited(attribute)).cloned().collect(),
     };
-    let mut functions = TokenStream::new();
-    for item in block.items {
-        if let Some(function) = foreign_function(item, errors) {
-            functions.extend(context.wrapper(function, errors));
-        }
-    }
-    functions
+    items
+        .into_iter()
+        .map(|item| match item {
+            Item::Type(item) => objects::expand(item, &context.attributes, &arguments.krate, errors),
+            Item::Function(function) => context.wrapper(function, errors),
+        })
+        .collect()
 }
 
 /// What the functions of a block have in common.
@@ -47,6 +59,8 @@ struct Context<'a> {
     arguments: &'a Arguments,
     link: Attribute,
     module: String,
+    /// The types of host objects that the block declares.
+    objects: &'a [Ident],
     attributes: Vec<Attribute>,
 }
 
@@ -70,25 +84,50 @@ impl Parse for ForeignFunction {
     }
 }
 
-fn foreign_function(item: ForeignItem, errors: &mut Errors) -> Option<ForeignFunction> {
-    match item {
-        ForeignItem::Fn(function) => Some(ForeignFunction {
-            attributes: function.attrs,
-            visibility: function.vis,
-            safe: false,
-            signature: function.sig,
-        }),
-        // syn knows no `safe fn`.
-        ForeignItem::Verbatim(tokens) => match syn::parse2(tokens) {
-            Ok(function) => Some(function),
-            Err(error) => {
-                errors.add(error);
+/// An item of a block.
+enum Item {
+    Type(ForeignItemType),
+    Function(ForeignFunction),
+}
+
+impl Item {
+    fn read(item: ForeignItem, errors: &mut Errors) -> Option<Self> {
+        match item {
+            ForeignItem::Type(item) => Some(Item::Type(item)),
+            ForeignItem::Fn(function) => Some(Item::Function(ForeignFunction {
+                attributes: function.attrs,
+                visibility: function.vis,
+                safe: false,
+                signature: function.sig,
+            })),
+            // syn knows no `safe fn`.
+            ForeignItem::Verbatim(tokens) => match syn::parse2(tokens) {
+                Ok(function) => Some(Item::Function(function)),
+                Err(error) => {
+                    errors.add(error);
+                    None
+                }
+            },
+            other => {
+                errors.push(other, "expected a function, or `type Name;`: nothing else can be imported here");
                 None
             }
-        },
-        other => {
-            errors.push(other, "only functions can be imported in a block under `#[externref]`");
-            None
+        }
+    }
+
+    /// Whether it declares a type of host objects, or a member of one.
+    fn is_of_objects(&self) -> bool {
+        match self {
+            Item::Type(_) => true,
+            Item::Function(function) => function.attributes.iter().any(members::is_member),
+        }
+    }
+
+    /// The type that it declares.
+    fn object(&self) -> Option<&Ident> {
+        match self {
+            Item::Type(item) => Some(&item.ident),
+            Item::Function(_) => None,
         }
     }
 }
@@ -99,74 +138,107 @@ impl Context<'_> {
         attributes::refuse_hidden(&function.attributes, errors);
         let link_name = attributes::take_link_name(&mut function.attributes, errors);
         let mark = attributes::take_resource(&mut function.attributes, errors);
-        let crossing = Crossing::read(Role::Import, &mut function.signature, mark, errors);
+        let member = members::take(&mut function.attributes, errors);
+        let mark = match &member {
+            Some(member) => member.mark(&mut function.signature, mark, errors),
+            None => mark,
+        };
+        let spelling = Spelling { objects: self.objects };
+        let crossing = Crossing::read(Role::Import, spelling, &mut function.signature, mark, errors);
         for (input, param) in function.signature.inputs.iter_mut().zip(&crossing.params) {
-            if let syn::FnArg::Typed(input) = input {
+            if let FnArg::Typed(input) = input {
                 let ident = &param.ident;
                 *input.pat = parse_quote!(#ident);
             }
         }
-        if !function.safe {
+        if !function.safe && member.is_none() {
             function.signature.unsafety = Some(parse_quote!(unsafe));
         }
-        let body = if errors.count() == faults {
-            self.body(&function, link_name, &crossing)
-        } else {
-            // Callers shall not be told that the function doesn't exist.
-            function.signature.variadic = None;
-            function.attributes.push(parse_quote!(#[allow(unused_attributes, unused_variables)]));
-            quote!(::core::unreachable!())
+        let import = match &member {
+            Some(member) => member.import(&function.signature, &crossing, link_name, errors),
+            None => Some(Import::free(&function.signature, link_name)),
         };
+        match import.filter(|_| errors.count() == faults) {
+            Some(import) => self.function(function, &import, &crossing),
+            None if member.is_some() => TokenStream::new(),
+            None => self.unreachable(function),
+        }
+    }
+
+    /// Callers shall not be told that a faulty function doesn't exist.
+    fn unreachable(&self, mut function: ForeignFunction) -> TokenStream {
+        function.signature.variadic = None;
         let (inherited, own) = (&self.attributes, &function.attributes);
         let (visibility, signature) = (&function.visibility, &function.signature);
         quote! {
             #(#inherited)*
             #(#own)*
-            #[allow(unused_unsafe, clippy::missing_safety_doc, clippy::too_many_arguments)]
-            #[inline(always)]
+            #[allow(unused_attributes, unused_variables, dead_code)]
             #visibility #signature {
-                #body
+                ::core::unreachable!()
             }
         }
     }
 
-    fn body(&self, function: &ForeignFunction, link_name: Option<Expr>, crossing: &Crossing) -> TokenStream {
-        let ident = &function.signature.ident;
-        let name = link_name.unwrap_or_else(|| {
-            let ident = ident.unraw().to_string();
-            parse_quote!(#ident)
-        });
+    fn function(&self, mut function: ForeignFunction, import: &Import, crossing: &Crossing) -> TokenStream {
+        let body = self.body(&function, import, crossing);
+        let this = import.has_this.then(|| members::take_this(&mut function.signature));
+        let (inherited, own) = (&self.attributes, &function.attributes);
+        let (visibility, signature) = (&function.visibility, &function.signature);
+        let wrapper = quote! {
+            #(#own)*
+            #[allow(unused_unsafe, clippy::missing_safety_doc, clippy::too_many_arguments)]
+            #[inline(always)]
+            #visibility #signature {
+                #this
+                #body
+            }
+        };
+        match &import.owner {
+            Some(Owner { ty, .. }) => quote!(#(#inherited)* impl #ty { #wrapper }),
+            None => quote!(#(#inherited)* #wrapper),
+        }
+    }
+
+    fn body(&self, function: &ForeignFunction, import: &Import, crossing: &Crossing) -> TokenStream {
         let krate = &self.arguments.krate;
         let records = record::statics(
             &Declaration {
                 module: Some(&self.module),
-                name: &name,
+                name: &import.name,
                 crossing,
                 documentation: &attributes::documentation(&function.attributes),
             },
             krate,
         );
-        let import = self.import(function, &name, crossing);
+        let raw = self.raw(function, import, crossing);
         let call = self.call(function, crossing);
         let generics = &function.signature.generics;
         let (output, where_clause) = (&function.signature.output, &generics.where_clause);
-        let params = surrogate_params(crossing);
-        let slots = crossing.params.iter().map(|Param { ident, ty, value, .. }| match value {
-            Value::Plain(_) => ident.to_token_stream(),
-            Value::Reference(_) => quote_spanned!(ty.span()=> #krate::__private::ToHost::into_slot(#ident)),
+        let params = linkage::params(crossing);
+        let lend = crossing.params.iter().map(|param| lend(param, krate));
+        let arguments = crossing.params.iter().map(|Param { ident, value, .. }| match value {
+            Value::Buffer(_) => {
+                let length = linkage::length(ident);
+                quote!(#ident, #length)
+            }
+            _ => ident.to_token_stream(),
         });
-        let elsewhere = self.elsewhere(function, crossing);
+        let elsewhere = self.elsewhere(function, import, crossing);
+        let refuse_unmarked = linkage::refuse_unmarked(crossing, krate);
         quote! {
+            #refuse_unmarked
             #[cfg(target_family = "wasm")]
             {
                 unsafe fn __externref_call #generics (#params) #output #where_clause {
-                    #import
+                    #raw
                     #records
                     static ANCHOR: #krate::__private::Anchor = #krate::__private::Anchor::new();
                     ANCHOR.hold();
                     unsafe { #call }
                 }
-                unsafe { __externref_call(#(#slots),*) }
+                #(#lend)*
+                unsafe { __externref_call(#(#arguments),*) }
             }
             #[cfg(not(target_family = "wasm"))]
             {
@@ -176,20 +248,21 @@ impl Context<'_> {
     }
 
     /// The import as the linker sees it.
-    fn import(&self, function: &ForeignFunction, name: &Expr, crossing: &Crossing) -> TokenStream {
-        let link = &self.link;
+    fn raw(&self, function: &ForeignFunction, import: &Import, crossing: &Crossing) -> TokenStream {
+        let (link, name, krate) = (&self.link, &import.name, &self.arguments.krate);
         let generics = &function.signature.generics;
         let where_clause = &generics.where_clause;
-        let params = surrogate_params(crossing);
-        let output = match &crossing.result {
-            Some(Outcome { value: Value::Reference(_), .. }) => quote!(-> u32),
-            _ => function.signature.output.to_token_stream(),
+        let params = linkage::params(crossing);
+        let failure = crossing.fallible.then(|| quote!(, failure: &mut #krate::__private::Failure));
+        let output = match crossing.result {
+            None if !crossing.fallible => function.signature.output.to_token_stream(),
+            _ => linkage::output(crossing),
         };
         quote! {
             #link
             extern "C" {
                 #[link_name = #name]
-                fn __externref_import #generics (#params) #output #where_clause;
+                fn __externref_import #generics (#params #failure) #output #where_clause;
             }
         }
     }
@@ -198,31 +271,75 @@ impl Context<'_> {
     fn call(&self, function: &ForeignFunction, crossing: &Crossing) -> TokenStream {
         let krate = &self.arguments.krate;
         let arguments = crossing.params.iter().map(|Param { ident, value, ty, .. }| match value {
-            Value::Plain(_) => ident.to_token_stream(),
             Value::Reference(_) => quote_spanned!(ty.span()=> <#ty as #krate::__private::ToHost>::raw(#ident)),
+            Value::Buffer(_) => {
+                let length = linkage::length(ident);
+                quote!(#ident, #length)
+            }
+            Value::Narrow(_) | Value::Plain(_) => ident.to_token_stream(),
         });
-        let call = quote!(__externref_import(#(#arguments),*));
-        match &crossing.result {
-            Some(Outcome { value: Value::Reference(reference), .. }) => {
+        let ident = function.signature.ident.unraw();
+        let place = format!("returned from import `{ident}` of module `{}`", self.module);
+        let failure = Ident::new("failure", Span::mixed_site());
+        let place_of_failure = crossing.fallible.then(|| quote!(, &mut #failure));
+        let mut raw = quote!(__externref_import(#(#arguments),* #place_of_failure));
+        if matches!(&crossing.result, Some(Outcome { value: Value::Reference(_), .. })) {
+            raw = quote!(#krate::__private::insert(#raw));
+        }
+        if !crossing.fallible {
+            return self.convert(function, crossing, &raw, &place);
+        }
+        let returned = Ident::new("returned", Span::mixed_site());
+        let success = self.convert(function, crossing, &returned.to_token_stream(), &place);
+        quote_spanned! {function.signature.output.span()=>
+            let mut #failure = #krate::__private::Failure::new();
+            let #returned = #raw;
+            match #failure.message(#place) {
+                ::core::option::Option::Some(message) => ::core::result::Result::Err(message),
+                ::core::option::Option::None => ::core::result::Result::Ok(#success),
+            }
+        }
+    }
+
+    /// The guest's value of what the import returned.
+    fn convert(
+        &self,
+        function: &ForeignFunction,
+        crossing: &Crossing,
+        returned: &TokenStream,
+        place: &str,
+    ) -> TokenStream {
+        let krate = &self.arguments.krate;
+        let Some(Outcome { ty, value }) = &crossing.result else { return returned.clone() };
+        match value {
+            Value::Reference(reference) => {
                 let message = format!(
                     "host returned null from import `{}` of module `{}` (declare the result as `Option` to accept null)",
                     function.signature.ident.unraw(),
                     self.module,
                 );
                 quote_spanned! {reference.target.span()=>
-                    <#reference as #krate::__private::FromHost>::from_host(#krate::__private::insert(#call), #message)
+                    <#reference as #krate::__private::FromHost>::from_host(#returned, #message)
                 }
             }
-            _ => call,
+            Value::Buffer(_) => {
+                quote_spanned!(ty.span()=> <#ty as #krate::__private::Receive>::unpack(#returned, #place))
+            }
+            Value::Narrow(_) => {
+                quote_spanned!(ty.span()=> <#ty as #krate::__private::Narrow>::narrow(#returned, #place))
+            }
+            Value::Plain(_) if crossing.fallible && linkage::may_lack_zero(value) => quote!(#returned.assume_init()),
+            Value::Plain(_) => returned.clone(),
         }
     }
 
     /// What stands in for the import where there is no host.
-    fn elsewhere(&self, function: &ForeignFunction, crossing: &Crossing) -> TokenStream {
+    fn elsewhere(&self, function: &ForeignFunction, import: &Import, crossing: &Crossing) -> TokenStream {
         let ident = &function.signature.ident;
         let idents = crossing.params.iter().map(|param| &param.ident);
         if let Some(fake) = &self.arguments.fake {
-            return quote!(unsafe { #fake::#ident(#(#idents),*) });
+            let owner = import.owner.iter().map(|owner| &owner.ident);
+            return quote!(unsafe { #fake::#(#owner::)*#ident(#(#idents),*) });
         }
         let message = format!(
             "`{}` is imported from module `{}` of a WebAssembly host, and this program runs without one; name a module \
@@ -237,11 +354,20 @@ impl Context<'_> {
     }
 }
 
-/// Parameters as the linker sees them: a reference is an `i32` until externref-build has processed the module.
-pub fn surrogate_params(crossing: &Crossing) -> TokenStream {
-    let params = crossing.params.iter().map(|Param { ident, ty, value, .. }| match value {
-        Value::Reference(_) => quote!(#ident: u32),
-        Value::Plain(_) => quote!(#ident: #ty),
-    });
-    quote!(#(#params),*)
+/// What an argument is on its way to the import: the slot of a reference, the place of a text or list.
+fn lend(Param { ident, ty, value, .. }: &Param, krate: &Path) -> TokenStream {
+    match value {
+        Value::Reference(_) => {
+            quote_spanned!(ty.span()=> let #ident = #krate::__private::ToHost::into_slot(#ident);)
+        }
+        Value::Buffer(_) => {
+            let length = linkage::length(ident);
+            quote_spanned! {ty.span()=>
+                let mut #ident = #ident;
+                let (#ident, #length) = #krate::__private::Lend::parts(&mut #ident);
+            }
+        }
+        Value::Narrow(_) => quote_spanned!(ty.span()=> let #ident = #krate::__private::Narrow::widen(#ident);),
+        Value::Plain(_) => TokenStream::new(),
+    }
 }

@@ -1,14 +1,19 @@
 //! The attribute `#[externref]`, which the crate `externref-guest` re-exports and documents.
 //!
-//! An item passes through three steps: `signature` reads what crosses the boundary (`values` says how a type does),
-//! `import` or `export` writes the function that converts, and `record` the metadata that tells externref-build and
-//! the host's bindings. All faults of an item are collected in `errors` and reported at their places.
+//! An item passes through three steps: `signature` reads what crosses the boundary (`values` says how a type does,
+//! `buffers` how text and lists do), `import` or `export` writes the function that converts, on top of what `linkage`
+//! says that the linker sees, and `record` the metadata that tells externref-build and the host's bindings. Blocks also
+//! declare `objects` and their `members`. All faults of an item are collected in `errors` and reported at their places.
 
 mod arguments;
 mod attributes;
+mod buffers;
 mod errors;
 mod export;
 mod import;
+mod linkage;
+mod members;
+mod objects;
 mod record;
 mod signature;
 mod values;

@@ -11,7 +11,7 @@ use syn::{Expr, ExprLit, Lit, Path};
 
 use crate::attributes::ungrouped;
 use crate::signature::{Crossing, Outcome, Param, Role};
-use crate::values::{Passing, Reference, Value};
+use crate::values::{Passing, Plain, Reference, Value};
 
 /// Who declares what.
 pub struct Declaration<'a> {
@@ -24,15 +24,23 @@ pub struct Declaration<'a> {
     pub documentation: &'a [Expr],
 }
 
+impl Declaration<'_> {
+    fn role(&self) -> Role {
+        if self.module.is_some() {
+            Role::Import
+        } else {
+            Role::Export
+        }
+    }
+}
+
 /// The statics, as items that can stand in any function.
 pub fn statics(declaration: &Declaration, krate: &Path) -> TokenStream {
     let name = declaration.name;
     let interface = custom_section("__externrefs_interface", &interface(declaration, krate), krate);
-    let references = declaration
-        .crossing
-        .references()
-        .any(|reference| reference)
-        .then(|| custom_section("__externrefs", &references(declaration, krate), krate));
+    let marks = declaration.crossing.references(declaration.role());
+    let references =
+        marks.contains(&true).then(|| custom_section("__externrefs", &references(declaration, &marks, krate), krate));
     quote! {
         const _: () = {
             const NAME: &str = #name;
@@ -53,7 +61,7 @@ fn custom_section(section: &str, parts: &TokenStream, krate: &Path) -> TokenStre
 }
 
 /// The parts of a record of `__externrefs`: kind and module, name, bit count and mask.
-fn references(declaration: &Declaration, krate: &Path) -> TokenStream {
+fn references(declaration: &Declaration, marks: &[bool], krate: &Path) -> TokenStream {
     let mut head = Vec::new();
     match declaration.module {
         Some(module) => {
@@ -62,10 +70,9 @@ fn references(declaration: &Declaration, krate: &Path) -> TokenStream {
         }
         None => head.extend(u32::MAX.to_le_bytes()),
     }
-    let bits: Vec<bool> = declaration.crossing.references().collect();
-    let mut tail = u32::try_from(bits.len()).unwrap_or(u32::MAX).to_le_bytes().to_vec();
+    let mut tail = u32::try_from(marks.len()).unwrap_or(u32::MAX).to_le_bytes().to_vec();
     tail.extend(
-        bits.chunks(8).map(|byte| byte.iter().enumerate().fold(0, |mask, (bit, &set)| mask | u8::from(set) << bit)),
+        marks.chunks(8).map(|byte| byte.iter().enumerate().fold(0, |mask, (bit, &set)| mask | u8::from(set) << bit)),
     );
     let (head, tail) = (Literal::byte_string(&head), Literal::byte_string(&tail));
     quote!(#head, &#krate::__private::u32_le(NAME.len()), NAME.as_bytes(), #tail)
@@ -73,38 +80,39 @@ fn references(declaration: &Declaration, krate: &Path) -> TokenStream {
 
 /// The parts of a line of `__externrefs_interface`.
 fn interface(declaration: &Declaration, krate: &Path) -> TokenStream {
-    let (role, head) = match declaration.module {
-        Some(module) => (Role::Import, format!(r#"{{"v":1,"kind":"import","module":{},"name":""#, json(module))),
-        None => (Role::Export, r#"{"v":1,"kind":"export","name":""#.to_owned()),
+    let head = match declaration.module {
+        Some(module) => format!(r#"{{"v":1,"kind":"import","module":{},"name":""#, json(module)),
+        None => r#"{"v":1,"kind":"export","name":""#.to_owned(),
     };
-    let params: Vec<String> = declaration.crossing.params.iter().map(|param| parameter(param, role)).collect();
-    let result = declaration.crossing.result.as_ref().map_or(String::new(), |outcome| result(outcome, role));
-    let middle = format!(r#"","params":[{}],"results":[{result}]"#, params.join(","));
+    let (crossing, role) = (declaration.crossing, declaration.role());
+    let params: Vec<String> = crossing
+        .params
+        .iter()
+        .map(|Param { name, value, .. }| format!("[{},{}]", json(name), value_type(value, role, false)))
+        .collect();
+    let result = crossing.result.as_ref().map_or(String::new(), |Outcome { value, .. }| value_type(value, role, true));
+    let error = if crossing.fallible { r#","error":"str""# } else { "" };
+    let middle = format!(r#"","params":[{}],"results":[{result}]{error}"#, params.join(","));
     let (head, middle) = (byte_string(&head), byte_string(&middle));
     let name = json_part(&quote!(NAME), krate);
     let documentation = documentation(declaration.documentation, krate);
     quote!(#head, #name, #middle, #documentation b"}\n")
 }
 
-fn parameter(param: &Param, role: Role) -> String {
-    let ty = match (&param.value, role) {
-        (Value::Plain(name), _) => json(name),
-        // The guest keeps what it lends; what it receives by value is its own.
-        (Value::Reference(reference), Role::Import) => {
-            reference_type(reference, reference.passing == Passing::Owned && !reference.copied)
-        }
-        (Value::Reference(reference), Role::Export) => reference_type(reference, reference.passing == Passing::Owned),
-    };
-    format!("[{},{ty}]", json(&param.name))
+fn value_type(value: &Value, role: Role, is_result: bool) -> String {
+    match value {
+        Value::Reference(reference) => reference_type(reference, is_owned(reference, role, is_result)),
+        Value::Buffer(buffer) => buffer.interface(),
+        Value::Narrow(name) | Value::Plain(Plain { name, .. }) => json(name),
+    }
 }
 
-fn result(outcome: &Outcome, role: Role) -> String {
-    match (&outcome.value, role) {
-        (Value::Plain(name), _) => json(name),
-        (Value::Reference(reference), Role::Import) => reference_type(reference, true),
-        (Value::Reference(reference), Role::Export) => {
-            reference_type(reference, reference.passing == Passing::Owned && !reference.copied)
-        }
+/// The guest keeps what it lends; what it receives by value is its own.
+fn is_owned(reference: &Reference, role: Role, is_result: bool) -> bool {
+    match (role, is_result) {
+        (Role::Import, true) => true,
+        (Role::Import, false) | (Role::Export, true) => reference.passing == Passing::Owned && !reference.copied,
+        (Role::Export, false) => reference.passing == Passing::Owned,
     }
 }
 

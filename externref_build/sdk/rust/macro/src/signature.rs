@@ -6,8 +6,9 @@ use syn::ext::IdentExt;
 use syn::{Abi, FnArg, GenericParam, Ident, Pat, ReturnType, Signature, Type};
 
 use crate::attributes;
+use crate::buffers::require_alloc;
 use crate::errors::Errors;
-use crate::values::{self, Passing, Value};
+use crate::values::{bare, last_is, type_arguments, Passing, Spelling, Value};
 
 /// From whose side the guest's function is seen.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub enum Role {
 pub struct Crossing {
     pub params: Vec<Param>,
     pub result: Option<Outcome>,
+    /// It returns a `Result`, and fails with a message.
+    pub fallible: bool,
 }
 
 /// A parameter.
@@ -32,7 +35,7 @@ pub struct Param {
     pub value: Value,
 }
 
-/// What a function returns, unless it is `()` or `!`.
+/// What a function returns, unless it is `()` or `!`; of a `Result`, what it returns if it does not fail.
 pub struct Outcome {
     pub ty: Type,
     pub value: Value,
@@ -40,7 +43,13 @@ pub struct Outcome {
 
 impl Crossing {
     /// Reads a signature; takes the `#[resource]` attributes off its parameters. `mark` is the function's own.
-    pub fn read(role: Role, signature: &mut Signature, mark: Option<bool>, errors: &mut Errors) -> Self {
+    pub fn read(
+        role: Role,
+        spelling: Spelling,
+        signature: &mut Signature,
+        mark: Option<bool>,
+        errors: &mut Errors,
+    ) -> Self {
         refuse_qualifiers(signature, errors);
         let mut names = Vec::new();
         for input in &signature.inputs {
@@ -69,24 +78,30 @@ impl Crossing {
                 );
             }
             let mark = attributes::take_resource(&mut parameter.attrs, errors);
-            let value = values::classify(&parameter.ty, mark, errors);
+            let value = spelling.classify(&parameter.ty, mark, errors);
             refuse_leaking_parameter(role, &value, &parameter.ty, errors);
+            if let Value::Buffer(buffer) = &value {
+                buffer.check(role, false, &parameter.ty, errors);
+            }
             let mut ident = own_name(&parameter.pat).cloned().unwrap_or_else(|| invented_name(index, &names));
             // A parameter may have the name of the function that generated code calls.
             ident.set_span(Span::mixed_site().located_at(ident.span()));
             params.push(Param { name: ident.unraw().to_string(), ident, ty: (*parameter.ty).clone(), value });
         }
-        let result = outcome(role, signature, mark, errors);
-        Crossing { params, result }
+        let (result, fallible) = outcome(role, spelling, signature, mark, errors);
+        Crossing { params, result, fallible }
     }
 
-    /// One flag for each parameter and result: whether it is a host reference.
-    pub fn references(&self) -> impl Iterator<Item = bool> + '_ {
-        self.params
-            .iter()
-            .map(|param| &param.value)
-            .chain(self.result.iter().map(|result| &result.value))
-            .map(Value::is_reference)
+    /// One flag for each core parameter and result: whether it is a host reference.
+    pub fn references(&self, role: Role) -> Vec<bool> {
+        let mut flags = Vec::new();
+        for param in &self.params {
+            flags.push(param.value.is_reference());
+            flags.extend(matches!(param.value, Value::Buffer(_)).then_some(false));
+        }
+        flags.extend((self.fallible && role == Role::Import).then_some(false));
+        flags.extend(self.result.iter().map(|result| result.value.is_reference()));
+        flags
     }
 }
 
@@ -134,29 +149,51 @@ fn refuse_leaking_parameter(role: Role, value: &Value, ty: &Type, errors: &mut E
     }
 }
 
-fn outcome(role: Role, signature: &Signature, mark: Option<bool>, errors: &mut Errors) -> Option<Outcome> {
-    let ty = match &signature.output {
-        ReturnType::Type(_, ty) => values::bare(ty),
-        ReturnType::Default => {
-            if mark.is_some() {
-                errors.push(
-                    &signature.ident,
-                    "`#[resource]` on a function marks its result, and this one returns nothing",
-                );
-            }
-            return None;
+fn outcome(
+    role: Role,
+    spelling: Spelling,
+    signature: &Signature,
+    mark: Option<bool>,
+    errors: &mut Errors,
+) -> (Option<Outcome>, bool) {
+    const NOTHING_TO_MARK: &str = "`#[resource]` on a function marks its result, and this one returns nothing";
+    let ReturnType::Type(_, returned) = &signature.output else {
+        if mark.is_some() {
+            errors.push(&signature.ident, NOTHING_TO_MARK);
         }
+        return (None, false);
     };
-    if matches!(ty, Type::Never(_)) || matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty()) {
-        return None;
+    let success = success(bare(returned), errors);
+    let (ty, fallible) = (bare(success.unwrap_or(returned)), success.is_some());
+    if fallible {
+        require_alloc(returned, errors);
     }
-    let value = values::classify(ty, mark, errors);
-    if let (Role::Import, Value::Reference(reference)) = (role, &value) {
-        if reference.passing != Passing::Owned {
+    if matches!(ty, Type::Never(_)) || matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty()) {
+        return (None, fallible);
+    }
+    let value = spelling.classify(ty, mark, errors);
+    match &value {
+        Value::Reference(reference) if role == Role::Import && reference.passing != Passing::Owned => {
             errors.push(ty, "an import cannot lend: what the host returns is the guest's own; return a `Resource<T>`");
         }
+        Value::Buffer(buffer) => buffer.check(role, true, ty, errors),
+        _ => {}
     }
-    Some(Outcome { ty: ty.clone(), value })
+    (Some(Outcome { ty: ty.clone(), value }), fallible)
+}
+
+/// What a `Result` holds in case of success; its error has to be a `String`, unless an alias hides it.
+fn success<'a>(ty: &'a Type, errors: &mut Errors) -> Option<&'a Type> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Result")?;
+    let mut arguments = type_arguments(&last.arguments);
+    let success = arguments.next()?;
+    if let Some(error) = arguments.next() {
+        if !matches!(bare(error), Type::Path(path) if last_is(&path.path, &["String"])) {
+            errors.push(error, "a function of the boundary fails with a message: make the error a `String`");
+        }
+    }
+    Some(success)
 }
 
 fn own_name(pattern: &Pat) -> Option<&Ident> {

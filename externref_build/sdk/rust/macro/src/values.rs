@@ -3,16 +3,29 @@
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{GenericArgument, Path, PathArguments, Type};
+use syn::{GenericArgument, Ident, Path, PathArguments, Type};
 
+use crate::buffers::{buffer, Buffer};
 use crate::errors::Errors;
 
 /// One value in the list of parameters or results.
 pub enum Value {
     /// A host reference.
     Reference(Reference),
-    /// Anything else that fits one core value, by its name in the interface.
-    Plain(&'static str),
+    /// A text or a list.
+    Buffer(Buffer),
+    /// A number of 32 bits whose range is smaller, by its name in the interface.
+    Narrow(&'static str),
+    /// Anything else that fits one core value.
+    Plain(Plain),
+}
+
+/// A value that passes as it is.
+pub struct Plain {
+    /// Its name in the interface.
+    pub name: &'static str,
+    /// Its type may be an alias of a reference: the compiler will know.
+    pub unproven: bool,
 }
 
 /// A host reference, as the source spells it.
@@ -36,52 +49,106 @@ pub enum Passing {
     Mutable,
 }
 
-/// Says how a type passes; `mark` is the word of a `#[resource]` attribute. Faults come with a harmless answer.
-pub fn classify(ty: &Type, mark: Option<bool>, errors: &mut Errors) -> Value {
-    let ty = bare(ty);
-    if mark != Some(false) {
-        if let Some(reference) = reference(ty, mark == Some(true)) {
-            return Value::Reference(reference);
-        }
-    }
-    if mark == Some(true) {
-        errors.push(
-            ty,
-            "`#[resource]` marks an alias of `Resource<T>`, by itself, behind `&` or `&mut`, and in an `Option`; this \
-             type cannot be one",
-        );
-    } else if let Some(message) = nested(ty).filter(|_| mark.is_none()) {
-        errors.push(ty, message);
-    } else {
-        match plain(ty) {
-            Ok(name) => return Value::Plain(name),
-            Err(message) => errors.push(ty, message),
-        }
-    }
-    Value::Plain("opaque")
+/// How types pass in a block where some names are known to be host objects.
+#[derive(Clone, Copy)]
+pub struct Spelling<'a> {
+    /// The types that the block declares.
+    pub objects: &'a [Ident],
 }
 
-/// A host reference, if the type is spelled like one, or marked and able to be one.
-fn reference(ty: &Type, marked: bool) -> Option<Reference> {
-    let (nullable, inner) = match option(ty) {
-        Some(inner) => (true, bare(inner)),
-        None => (false, ty),
-    };
-    let (passing, target) = match inner {
-        Type::Reference(borrow) if borrow.mutability.is_some() => (Passing::Mutable, bare(&borrow.elem)),
-        Type::Reference(borrow) => (Passing::Shared, bare(&borrow.elem)),
-        owned => (Passing::Owned, owned),
-    };
-    if !(is_resource(target) || marked && primitive(target).is_none()) {
-        return None;
+impl Spelling<'_> {
+    /// Says how a type passes; `mark` is the word of a `#[resource]` attribute. Faults come with a harmless answer.
+    pub fn classify(self, ty: &Type, mark: Option<bool>, errors: &mut Errors) -> Value {
+        let ty = bare(ty);
+        if mark != Some(false) {
+            if let Some(reference) = self.reference(ty, mark == Some(true)) {
+                return Value::Reference(reference);
+            }
+        }
+        let value = if mark == Some(true) {
+            Err(NO_RESOURCE.to_owned())
+        } else if let Some(message) = self.nested(ty).filter(|_| mark.is_none()) {
+            Err(message)
+        } else {
+            match buffer(ty) {
+                Ok(Some(buffer)) => Ok(Value::Buffer(buffer)),
+                Ok(None) => plain(ty, mark).map_err(str::to_owned),
+                Err(message) => Err(message.to_owned()),
+            }
+        };
+        value.unwrap_or_else(|message| {
+            errors.push(ty, message);
+            Value::Plain(Plain { name: "opaque", unproven: false })
+        })
     }
-    Some(Reference {
-        passing,
-        nullable,
-        copied: matches!(target, Type::Path(path) if last_is(&path.path, &["ResourceCopy"])),
-        resource: kind(target)?,
-        target: target.clone(),
-    })
+
+    /// A host reference, if the type is spelled like one, or marked and able to be one.
+    fn reference(self, ty: &Type, marked: bool) -> Option<Reference> {
+        let (nullable, inner) = match option(ty) {
+            Some(inner) => (true, bare(inner)),
+            None => (false, ty),
+        };
+        let (passing, target) = match inner {
+            Type::Reference(borrow) if borrow.mutability.is_some() => (Passing::Mutable, bare(&borrow.elem)),
+            Type::Reference(borrow) => (Passing::Shared, bare(&borrow.elem)),
+            owned => (Passing::Owned, owned),
+        };
+        if !(self.is_reference(target) || marked && primitive(target).is_none()) {
+            return None;
+        }
+        Some(Reference {
+            passing,
+            nullable,
+            copied: matches!(target, Type::Path(path) if last_is(&path.path, &["ResourceCopy"])),
+            resource: kind(target)?,
+            target: target.clone(),
+        })
+    }
+
+    fn is_reference(self, ty: &Type) -> bool {
+        is_resource(ty)
+            || matches!(ty, Type::Path(path) if self.objects.iter().any(|object| path.path.is_ident(object)))
+    }
+
+    /// What is wrong with a type that is no host reference and has one inside.
+    fn nested(self, ty: &Type) -> Option<String> {
+        if !self.holds_reference(ty) {
+            return None;
+        }
+        let holder = match ty {
+            Type::Reference(borrow) => return self.nested(bare(&borrow.elem)).or_else(|| Some(LAYERS.to_owned())),
+            Type::Path(path) => {
+                if let Some(inner) = option(ty) {
+                    return self.nested(bare(inner)).or_else(|| Some(LAYERS.to_owned()));
+                }
+                if self.is_reference(ty) {
+                    return None;
+                }
+                format!("`{}`", path.path.segments.last()?.ident)
+            }
+            Type::Tuple(_) => "a tuple".to_owned(),
+            Type::Slice(_) => "a slice".to_owned(),
+            Type::Array(_) => "an array".to_owned(),
+            _ => "a pointer".to_owned(),
+        };
+        Some(format!("a host reference cannot cross inside {holder}: pass each `Resource` as a value of its own"))
+    }
+
+    fn holds_reference(self, ty: &Type) -> bool {
+        let within = |inner: &Type| self.holds_reference(bare(inner));
+        match ty {
+            Type::Tuple(tuple) => tuple.elems.iter().any(within),
+            Type::Slice(slice) => within(&slice.elem),
+            Type::Array(array) => within(&array.elem),
+            Type::Ptr(pointer) => within(&pointer.elem),
+            Type::Reference(borrow) => within(&borrow.elem),
+            Type::Path(path) => {
+                self.is_reference(ty)
+                    || path.path.segments.last().is_some_and(|last| type_arguments(&last.arguments).any(within))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// The name of the kind of object: the type parameter's, or the alias's own; none for what cannot be a resource.
@@ -98,80 +165,47 @@ fn kind(target: &Type) -> Option<String> {
     })
 }
 
-fn is_resource(ty: &Type) -> bool {
+pub fn is_resource(ty: &Type) -> bool {
     matches!(ty, Type::Path(path) if last_is(&path.path, &["Resource", "ResourceCopy"]))
 }
 
-/// What is wrong with a type that is no host reference and has one inside.
-fn nested(ty: &Type) -> Option<String> {
-    if !holds_resource(ty) {
-        return None;
-    }
-    let holder = match ty {
-        Type::Reference(borrow) => return nested(bare(&borrow.elem)).or_else(|| Some(LAYERS.to_owned())),
-        Type::Path(path) => {
-            if let Some(inner) = option(ty) {
-                return nested(bare(inner)).or_else(|| Some(LAYERS.to_owned()));
-            }
-            if is_resource(ty) {
-                return None;
-            }
-            format!("`{}`", path.path.segments.last()?.ident)
-        }
-        Type::Tuple(_) => "a tuple".to_owned(),
-        Type::Slice(_) => "a slice".to_owned(),
-        Type::Array(_) => "an array".to_owned(),
-        _ => "a pointer".to_owned(),
-    };
-    Some(format!("a host reference cannot cross inside {holder}: pass each `Resource` as a value of its own"))
-}
+const NO_RESOURCE: &str =
+    "`#[resource]` marks an alias of `Resource<T>`, by itself, behind `&` or `&mut`, and in an `Option`; this type \
+     cannot be one";
 
 const LAYERS: &str =
     "this nesting cannot cross: expected `Resource<T>`, `&Resource<T>` or `&mut Resource<T>`, or one of \
                       them in an `Option`";
 
-fn holds_resource(ty: &Type) -> bool {
-    let within = |inner: &Type| holds_resource(bare(inner));
-    match ty {
-        Type::Tuple(tuple) => tuple.elems.iter().any(within),
-        Type::Slice(slice) => within(&slice.elem),
-        Type::Array(array) => within(&array.elem),
-        Type::Ptr(pointer) => within(&pointer.elem),
-        Type::Reference(borrow) => within(&borrow.elem),
-        Type::Path(path) => {
-            is_resource(ty) || path.path.segments.last().is_some_and(|last| type_arguments(&last.arguments).any(within))
-        }
-        _ => false,
-    }
-}
-
-/// The interface's name for a type that is no host reference, or why it cannot cross.
-fn plain(ty: &Type) -> Result<&'static str, &'static str> {
-    const NO_TEXT: &str = "text and lists do not fit one value: pass a pointer and a length";
+/// How a type passes that is neither a reference nor a text or list, or why it cannot.
+fn plain(ty: &Type, mark: Option<bool>) -> Result<Value, &'static str> {
+    const NARROW: [&str; 6] = ["bool", "char", "s8", "u8", "s16", "u16"];
     const FAT: &str = "this pointer is two values: pass a thin pointer, and a length where there is one";
-    match ty {
-        Type::Ptr(pointer) if is_unsized(bare(&pointer.elem)) => Err(FAT),
-        Type::Reference(borrow) if is_text(bare(&borrow.elem)) => Err(NO_TEXT),
-        Type::Reference(borrow) if is_unsized(bare(&borrow.elem)) => Err(FAT),
-        Type::Ptr(_) | Type::Reference(_) => Ok("ptr"),
-        Type::Tuple(tuple) if tuple.elems.is_empty() => Err("`()` is no value: leave the parameter out"),
-        Type::Tuple(_) => Err("a tuple is several values: pass each as a parameter of its own"),
-        Type::Array(_) | Type::Slice(_) => Err(NO_TEXT),
-        Type::ImplTrait(_) => Err("`impl Trait` is a generic type, and the boundary needs a concrete one"),
-        Type::Path(_) if is_text(ty) => Err(NO_TEXT),
+    let unproven = mark.is_none() && matches!(ty, Type::Path(_) | Type::Reference(_));
+    let name = match ty {
+        Type::Ptr(pointer) if is_unsized(bare(&pointer.elem)) => return Err(FAT),
+        Type::Reference(borrow) if is_unsized(bare(&borrow.elem)) => return Err(FAT),
+        Type::Ptr(_) | Type::Reference(_) => "ptr",
+        Type::Tuple(tuple) if tuple.elems.is_empty() => return Err("`()` is no value: leave the parameter out"),
+        Type::Tuple(_) => return Err("a tuple is several values: pass each as a parameter of its own"),
+        Type::ImplTrait(_) => return Err("`impl Trait` is a generic type, and the boundary needs a concrete one"),
         Type::Path(path) if last_is(&path.path, &["i128", "u128"]) => {
-            Err("WebAssembly has no integer of 128 bits: pass two `u64`")
+            return Err("WebAssembly has no integer of 128 bits: pass two `u64`")
         }
         Type::Path(path) if last_is(&path.path, &["Result"]) => {
-            Err("a `Result` is no single value: return the value, and tell of the failure through a call of the host")
+            return Err("a `Result` cannot be a value: only a function as a whole can fail")
         }
-        Type::Path(_) => Ok(primitive(ty).unwrap_or("opaque")),
-        _ => Ok("opaque"),
-    }
+        _ => match primitive(ty) {
+            Some(name) if NARROW.contains(&name) => return Ok(Value::Narrow(name)),
+            Some(name) => return Ok(Value::Plain(Plain { name, unproven: false })),
+            None => "opaque",
+        },
+    };
+    Ok(Value::Plain(Plain { name, unproven }))
 }
 
 /// Names of the component model for Rust's primitive types.
-fn primitive(ty: &Type) -> Option<&'static str> {
+pub fn primitive(ty: &Type) -> Option<&'static str> {
     const NAMES: [(&str, &str); 14] = [
         ("bool", "bool"),
         ("char", "char"),
@@ -197,27 +231,22 @@ fn primitive(ty: &Type) -> Option<&'static str> {
     NAMES.iter().find(|(rust, _)| *rust == spelled).map(|(_, name)| *name)
 }
 
-fn is_text(ty: &Type) -> bool {
-    matches!(ty, Type::Slice(_))
-        || matches!(ty, Type::Path(path) if last_is(&path.path, &["str", "String", "Vec", "CStr", "CString"]))
-}
-
 fn is_unsized(ty: &Type) -> bool {
     matches!(ty, Type::Slice(_) | Type::TraitObject(_)) || matches!(ty, Type::Path(path) if path.path.is_ident("str"))
 }
 
-fn last_is(path: &Path, names: &[&str]) -> bool {
+pub fn last_is(path: &Path, names: &[&str]) -> bool {
     path.segments.last().is_some_and(|last| names.iter().any(|name| last.ident == name))
 }
 
 /// The type in an `Option`.
-fn option(ty: &Type) -> Option<&Type> {
+pub fn option(ty: &Type) -> Option<&Type> {
     let Type::Path(path) = ty else { return None };
     let last = path.path.segments.last().filter(|last| last.ident == "Option")?;
     type_arguments(&last.arguments).next()
 }
 
-fn type_arguments(arguments: &PathArguments) -> impl Iterator<Item = &Type> {
+pub fn type_arguments(arguments: &PathArguments) -> impl Iterator<Item = &Type> {
     let arguments = match arguments {
         PathArguments::AngleBracketed(list) => Some(list.args.iter()),
         _ => None,

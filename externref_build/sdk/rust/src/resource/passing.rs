@@ -8,7 +8,8 @@ use core::num::NonZeroU32;
 use super::{Resource, ResourceCopy};
 use crate::surrogate;
 
-const NULL: u32 = u32::MAX;
+/// The slot of the null reference.
+pub const NULL: u32 = u32::MAX;
 
 /// A type that the guest can pass to the host.
 ///
@@ -42,21 +43,6 @@ macro_rules! to_host {
                 unsafe { surrogate::$surrogate(slot) }
             }
         }
-
-        impl<T: ?Sized> ToHost for Option<$type> {
-            #[inline(always)]
-            fn into_slot(self) -> u32 {
-                match self {
-                    Some(value) => value.into_slot(),
-                    None => NULL,
-                }
-            }
-
-            #[inline(always)]
-            fn raw(slot: u32) -> u32 {
-                <$type>::raw(slot)
-            }
-        }
     )*};
 }
 
@@ -67,6 +53,21 @@ to_host! {
     get: ResourceCopy<T>, |copy| copy.slot();
     get: &ResourceCopy<T>, |copy| copy.slot();
     get: &mut ResourceCopy<T>, |copy| copy.slot();
+}
+
+impl<R: ToHost> ToHost for Option<R> {
+    #[inline(always)]
+    fn into_slot(self) -> u32 {
+        match self {
+            Some(value) => value.into_slot(),
+            None => NULL,
+        }
+    }
+
+    #[inline(always)]
+    fn raw(slot: u32) -> u32 {
+        R::raw(slot)
+    }
 }
 
 macro_rules! received {
@@ -81,17 +82,22 @@ macro_rules! received {
                 }
             }
         }
-
-        impl<T: ?Sized> FromHost for Option<$name<T>> {
-            #[inline(always)]
-            fn from_host(slot: u32, _: &'static str) -> Self {
-                NonZeroU32::new(!slot).map($name::from_word)
-            }
-        }
     )*};
 }
 
 received!(Resource, ResourceCopy);
+
+impl<R: FromHost> FromHost for Option<R> {
+    #[inline(always)]
+    #[track_caller]
+    fn from_host(slot: u32, null: &'static str) -> Self {
+        if slot == NULL {
+            None
+        } else {
+            Some(R::from_host(slot, null))
+        }
+    }
+}
 
 #[cold]
 #[inline(never)]

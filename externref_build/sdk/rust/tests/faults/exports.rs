@@ -35,6 +35,6 @@ pub extern "C" fn no_import(_: &Resource<Arena>) {}
 
 #[externref]
 #[no_mangle]
-pub extern "C" fn several_faults(_: (Resource<Arena>, u32), #[resource = 5] _: u32, _: &str) {}
+pub extern "C" fn several_faults(_: (Resource<Arena>, u32), #[resource = 5] _: u32, _: &String) {}
 
 fn main() {}

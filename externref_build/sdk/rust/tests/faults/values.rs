@@ -15,17 +15,13 @@ pub extern "C" fn holders(
     _: &mut Option<Resource<Arena>>,
     _: Option<Option<Resource<Arena>>>,
     _: Option<(u32, &Resource<Arena>)>,
-) -> Result<Resource<Arena>, u32> {
+) -> Box<Resource<Arena>> {
     loop {}
 }
 
 #[externref]
 #[no_mangle]
 pub extern "C" fn no_single_value(
-    _: &str,
-    _: String,
-    _: Vec<u8>,
-    _: &[u8],
     _: *const [u8],
     _: &dyn Fn(),
     _: (u32, u32),
@@ -33,8 +29,32 @@ pub extern "C" fn no_single_value(
     _: (),
     _: i128,
     _: impl Copy,
-) -> Result<u32, u32> {
+    _: Result<u32, u32>,
+) {
+}
+
+#[externref]
+#[no_mangle]
+pub extern "C" fn other_texts_and_lists(
+    _: &String,
+    _: Option<&Vec<u8>>,
+    _: &mut str,
+    _: std::ffi::CString,
+    _: &std::ffi::CStr,
+    _: Vec<bool>,
+    _: Option<&[usize]>,
+    _: Vec<String>,
+    _: &[(u32, u32)],
+    _: &mut [u8],
+    _: Option<&mut [f64]>,
+) -> &'static mut [u8] {
     loop {}
+}
+
+#[externref]
+extern "C" {
+    fn lent_text() -> &'static str;
+    fn lent_list() -> Option<&'static [u8]>;
 }
 
 #[externref]
