@@ -52,6 +52,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, toolchain: None) -> Path:
     """A project that has been built; tests put back what they change."""
     folder = write(tmp_path_factory.mktemp("builds") / "project", FILES)
     built(folder)
+    assert (folder / "guest/Cargo.lock").is_file()
+    assert "Current" in built(folder, "--check"), "the lock file that cargo has just written is no change"
     return folder
 
 

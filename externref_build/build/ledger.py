@@ -94,13 +94,15 @@ def make_entry(
     guest: GuestModule,
     plan: GuestPlan,
 ) -> Entry:
-    """Make the entry of a module that has just been built; ``inputs`` were taken before."""
-    found = {_name(path, module.project_dir): path for path in _further_inputs(guest)}
+    """Make the entry of a module that has just been built; ``inputs`` were taken before, without what cargo wrote."""
+    lock = guest.workspace_root / "Cargo.lock"
+    locked = {_name(lock, module.project_dir): _state(lock)} if lock.is_file() else {}
+    further = {_name(path, module.project_dir): _state(path) for path in _further_inputs(guest)}
     return Entry(
         made_by=_maker(),
         settings=_settings(module),
         variables=_variables(environ),
-        inputs={**{name: _state(path) for name, path in found.items()}, **inputs},
+        inputs={**further, **inputs, **locked},
         outputs={_name(path, module.project_dir): _state(path) for path in outputs},
         compiler=_compiler(plan),
         guest=_state(guest.path),
