@@ -81,7 +81,8 @@ def custom_contents(module: bytes, name: str) -> list[bytes]:
 def bodies_of(data: bytes) -> list[bytes]:
     """List the bodies of a module's functions."""
     module = decode_module(data)
-    return [data[start:end] for start, end in zip(module.body_starts, module.body_ends, strict=True)]
+    funcs = range(len(module.func_imports), module.func_count)
+    return [data[start:end] for start, end in map(module.body, funcs)]
 
 
 def replace_bodies(data: bytes, bodies: list[bytes]) -> bytes:

@@ -218,4 +218,4 @@ def refuse(module: bytes, message: str) -> None:
         wasmtime.Module.validate(ENGINE, module)
     with pytest.raises(MalformedModuleError, match=message) as caught:
         process(module)
-    assert decode_module(module).body_starts[-1] < caught.value.offset <= len(module)
+    assert decode_module(module).body_bounds[-2] < caught.value.offset <= len(module)

@@ -75,14 +75,14 @@ def test_index_spaces(everything: Module) -> None:
     ]
     start = everything.start_site()
     assert start
-    assert start.index == 3
+    assert start.value == 3
 
 
 def test_every_place_that_names_a_function_is_found(everything: Module) -> None:
     sites = list(everything.func_index_sites())
-    assert [site.index for site in sites] == [3, 2, 0, 2, 1, 3, 2, 1, 0, 3, 2]
+    assert [site.value for site in sites] == [3, 2, 0, 2, 1, 3, 2, 1, 0, 3, 2]
     for site in sites:
-        assert everything.data[site.start : site.end] == leb128(site.index)
+        assert everything.data[site.start : site.end] == leb128(site.value)
 
 
 def test_bodies(everything: Module) -> None:
@@ -103,7 +103,7 @@ def test_padded_type_indices() -> None:
         assert list(module.func_type_indices) == [0, 1, 1]
         for local, index in enumerate((0, 1, 1)):
             site = module.type_index_site(local)
-            assert site.index == index
+            assert site.value == index
             assert int.from_bytes(module.data[site.start : site.start + 1], "little") & 0x7F == index
             assert site.end == site.start + len(bytes(module.data[site.start : site.end]))
         assert module.type_index_site(2).end == module.sections[1].end

@@ -42,9 +42,10 @@ def edit_exports(layout: Layout, revision: Revision, table: str | None) -> set[i
 def edit_indices(layout: Layout, revision: Revision) -> None:
     """Let tables, globals, element segments and the start section name functions in their integer form."""
     start = layout.module.start_site()
-    for site in chain(layout.module.func_index_sites(), [start] if start else []):
-        if not layout.is_unchanged(site.index):
-            revision.replace_index(site.start, site.end, layout.integer_form(site.index))
+    changed = layout.changed
+    for site in chain(layout.module.func_index_sites(changed), [start] if start else []):
+        if site.value in changed:
+            revision.replace_index(site.start, site.end, layout.integer_form(site.value))
 
 
 def edit_functions(layout: Layout, revision: Revision, lowering: Lowering) -> None:

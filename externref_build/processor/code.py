@@ -36,14 +36,12 @@ class CodeEditor:
 
     def edit(self, hidden: Iterable[int]) -> None:
         """Edit every body that has to change. ``hidden`` are functions that are no longer exported."""
-        module, layout = self.layout.module, self.layout
-        changed = {func for func in range(len(module.func_imports)) if not layout.is_unchanged(func)}
-        changed.update(layout.refs, hidden)
         for func in sorted(self.lowering.flows):
             self._lower_directly(func, self.lowering.flows[func])
-        self.namings.search(changed)
+        named = self.layout.changed.union(hidden)
+        self.namings.search(named)
         edited = set(self.lowering.flows)
-        for func in sorted(changed):
+        for func in sorted(named):
             for naming in self.namings.namings(func):
                 if naming.caller not in self.lowering.flows:
                     edited.add(naming.caller)
@@ -58,7 +56,7 @@ class CodeEditor:
         elif layout.signatures.surrogates.get(naming.func) == "guard":
             self._delete_guard(naming.start, naming.end)
             return
-        if not layout.is_unchanged(naming.func):
+        if naming.func in layout.changed:
             self.revision.replace_index(naming.start + 1, naming.end, layout.integer_form(naming.func))
 
     def _delete_guard(self, start: int, end: int) -> None:

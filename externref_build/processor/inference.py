@@ -138,7 +138,7 @@ class _Inference:
         """Collect the functions whose types others rely on: exported ones and those in tables, globals and start."""
         module = self.module
         fixed = {export.index for export in module.exports if export.kind == FUNC}
-        fixed.update(site.index for site in module.func_index_sites())
+        fixed |= module.funcs_in_sections
         start = module.start_site()
         if start:
             fixed.add(start.index)

@@ -60,10 +60,14 @@ class Layout:
     globals: list[str] = field(default_factory=list)
     moved_imports: dict[int, int] = field(default_factory=dict)
     """The new indices of those imported functions that move."""
+    changed: frozenset[int] = frozenset()
+    """The functions that code which treats references as integers can't go on naming as it does."""
     _indices: dict[object, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.moved_imports = move_imports(len(self.module.func_imports), self.signatures.surrogates)
+        signatures = self.signatures
+        self.moved_imports = move_imports(len(self.module.func_imports), signatures.surrogates)
+        self.changed = frozenset((*signatures.surrogates, *signatures.imports, *self.moved_imports, *self.refs))
 
     @property
     def hole_count(self) -> int:
@@ -126,13 +130,6 @@ class Layout:
     def surrogate_form(self, surrogate: str) -> int:
         """Tell the index of the intrinsic that does a surrogate's work on references."""
         return self._surrogate("externref.drop with hook" if self._needs_hook(surrogate) else f"externref.{surrogate}")
-
-    def is_unchanged(self, func: int) -> bool:
-        """Tell whether code that treats references as integers can go on naming a function as it does."""
-        if func >= len(self.module.func_imports):
-            return func not in self.refs
-        moved = func in self.signatures.surrogates or func in self.signatures.imports
-        return not moved and self.import_index(func) == func
 
     def _needs_hook(self, surrogate: str) -> bool:
         return surrogate == "drop" and self.drop_hook is not None

@@ -5,10 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from externref_build.errors import DebugInfoError
 from externref_build.processor import custom
 from externref_build.processor.code import CodeEditor
+from externref_build.processor.dataflow import LocalEdit
 from externref_build.processor.dwarf.codemap import CodeMap
 from externref_build.wasm import sections as section_ids
 from externref_build.wasm.edits import Revision
@@ -16,6 +18,9 @@ from externref_build.wasm.leb128 import decode_unsigned
 from externref_build.wasm.module import Module
 from externref_build.wasm.names import rewrite_names
 from externref_build.wasm.sections import Section
+
+if TYPE_CHECKING:
+    from externref_build.processor.dwarf.locals import FuncLocals
 
 _STRIP = 'drop it with debug-info = "names" or "strip"'
 
@@ -65,9 +70,9 @@ def move_code_metadata(revision: Revision) -> None:
 
     def move(func: int, offset: int) -> int | None:
         local = func - len(module.func_imports)
-        if not 0 <= local < len(module.body_starts):
+        if not 0 <= local < len(module.func_type_indices):
             return None
-        start = module.body_starts[local]
+        start, _ = module.body(func)
         first, behind = bisect_left(starts, start), bisect_right(starts, start + offset)
         if behind > first and edits[behind - 1].end > start + offset:
             behind -= 1
@@ -81,7 +86,7 @@ def move_code_metadata(revision: Revision) -> None:
             revision.custom[section.start] = [custom.move_code_metadata(content, move)]
 
 
-def move_debug_info(revision: Revision) -> None:
+def move_debug_info(revision: Revision, editor: CodeEditor) -> None:
     """Patch the debug info for the code's edits.
 
     Raises `DebugInfoError` for debug info that cannot be kept right.
@@ -102,8 +107,31 @@ def move_debug_info(revision: Revision) -> None:
     if sections:
         from externref_build.processor.debuginfo import patch
 
-        for name, content in patch(sections, code_map_of(revision)).items():
+        for name, content in patch(sections, code_map_of(revision), twinned_locals(editor)).items():
             revision.custom[starts[name]] = [content]
+
+
+def twinned_locals(editor: CodeEditor) -> list[FuncLocals]:
+    """Tell how each function uses its locals that have twins, by offsets in the payload of the old code section."""
+    from externref_build.processor.dwarf.locals import FuncLocals, TwinnedLocal
+
+    module, lowering = editor.layout.module, editor.lowering
+    code = module.section(section_ids.CODE)
+    assert code is not None or not editor.twins
+    found = []
+    for func, twins in sorted(editor.twins.items()):
+        assert code is not None
+        moved = {edit.start for edit in lowering.flows[func].edits if isinstance(edit, LocalEdit)}
+        reads: dict[int, list[tuple[int, bool]]] = {local: [] for local in twins}
+        writes: dict[int, list[tuple[int, bool]]] = {local: [] for local in twins}
+        for mnemonic, operand, start, _ in lowering.events_of(func).events:
+            if isinstance(operand, int) and operand in twins and mnemonic.startswith("local."):
+                accesses = reads if mnemonic == "local.get" else writes
+                accesses[operand].append((start - code.payload, start + 1 in moved))
+        start, end = module.body(func)
+        locals_ = {local: TwinnedLocal(twin, reads[local], writes[local]) for local, twin in twins.items()}
+        found.append(FuncLocals(start - code.payload, end - code.payload, locals_))
+    return found
 
 
 def locate_sources(module: Module, offsets: Collection[int]) -> dict[int, str]:

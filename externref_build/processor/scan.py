@@ -74,20 +74,20 @@ class NamingIndex:
 def _referable_funcs(module: Module) -> frozenset[int]:
     """Collect the functions that ``ref.func`` may name: those that stand outside of bodies (specification 3.4.10)."""
     exported = {export.index for export in module.exports if export.kind == FUNC}
-    return frozenset(exported.union(site.index for site in module.func_index_sites()))
+    return module.funcs_in_sections.union(exported)
 
 
 def _find_namings(module: Module, indices: list[int], referable: Container[int]) -> Iterator[Naming]:
     """Follow the instructions of each body that has hits: one that lies inside of an instruction is false."""
-    data, starts, ends = module.data, module.body_starts, module.body_ends
+    data, bounds = module.data, module.body_bounds
     imported = len(module.func_imports)
     run = instruction_run().match
     local, offset, end = -1, 0, 0
     for hit in _find_hits(module, indices, referable):
         if hit >= end:
-            local = bisect_right(ends, hit, local + 1)
-            end = ends[local]
-            offset = skip_locals(data, starts[local], end)
+            local = bisect_right(bounds, hit, local + 1) - 1
+            start, end = module.body(imported + local)
+            offset = skip_locals(data, start, end)
         while offset < hit:
             match = run(data, offset, hit + 1)
             behind = match.end() if match else offset

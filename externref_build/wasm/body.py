@@ -13,28 +13,29 @@ from externref_build.wasm.types import F32, F64, I32, I64, ValType, decode_val_t
 _NUMBER_TYPES = frozenset(b"".join((I32, I64, F32, F64)))
 
 
-def index_bodies(reader: Reader) -> tuple[Sequence[int], Sequence[int]]:
-    """Read the sizes in a code section; return where each body starts, behind its size, and where it ends."""
-    starts, ends = array("I"), array("I")
+def index_bodies(reader: Reader) -> Sequence[int]:
+    """Read the sizes in a code section; return the offset of each, and the offset behind the last body."""
     count = reader.count("function bodies", 3)
     data, offset, end = reader.data, reader.offset, reader.end
+    bounds = array("I", (offset,))
+    append = bounds.append
     for _ in range(count):
-        first = data[offset] if offset + 2 <= end else 0xFF
-        if first < 0x80:
-            size, start = first, offset + 1
-        elif offset + 2 <= end and data[offset + 1] < 0x80:
-            size, start = first & 0x7F | data[offset + 1] << 7, offset + 2
-        else:
-            reader.offset = offset
-            size, start = reader.u32("the size of a function body"), reader.offset
-        if size > end - start:
+        start = offset + 1
+        size = data[offset] if start < end else 0x80
+        if size >= 0x80:
+            if start < end and (high := data[start]) < 0x80:
+                size += (high << 7) - 0x80
+                start += 1
+            else:
+                reader.offset = offset
+                size, start = reader.u32("the size of a function body"), reader.offset
+        if start + size > end:
             raise MalformedModuleError(f"a function body of {size} bytes where {end - start} are left", offset)
-        starts.append(start)
         offset = start + size
-        ends.append(offset)
+        append(offset)
     reader.offset = offset
     reader.finish("the function bodies")
-    return starts, ends
+    return bounds
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,28 +126,21 @@ def _growth(edits: Iterable[Edit]) -> int:
 
 def _resize_bodies(module: Module, edits: list[Edit]) -> list[Edit]:
     """Add edits of the sizes of those function bodies that grow or shrink."""
-    starts, ends = module.body_starts, module.body_ends
-    code = module.section(section_ids.CODE)
-    assert code is not None
-    first_size = decode_unsigned(module.data, code.payload)[1]
+    data, bounds = module.data, module.body_bounds
     resized: list[Edit] = []
     position = 0
     while position < len(edits):
-        local = bisect_right(ends, edits[position].start)
-        if local == len(ends) or edits[position].start < starts[local]:
-            resized.append(edits[position])
-            position += 1
-            continue
-        behind = position
-        while behind < len(edits) and edits[behind].start < ends[local]:
-            behind += 1
-        inside = edits[position:behind]
-        growth = _growth(inside)
-        if growth:
-            size_start = ends[local - 1] if local else first_size
-            size = encode_unsigned(ends[local] - starts[local] + growth, starts[local] - size_start)
-            resized.append(Edit(size_start, starts[local], size))
-        resized += inside
+        behind = position + 1
+        local = bisect_right(bounds, edits[position].start) - 1
+        if 0 <= local < len(bounds) - 1:
+            size_start, end = bounds[local], bounds[local + 1]
+            while behind < len(edits) and edits[behind].start < end:
+                behind += 1
+            growth = _growth(edits[position:behind])
+            if growth:
+                size, start = decode_unsigned(data, size_start)
+                resized.append(Edit(size_start, start, encode_unsigned(size + growth, start - size_start)))
+        resized += edits[position:behind]
         position = behind
     return resized
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from typing import NamedTuple
 
 from externref_build.errors import MalformedModuleError, UnsupportedFeatureError
 from externref_build.wasm import sections as section_ids
@@ -79,13 +80,13 @@ class Export:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class IndexSite:
-    """A place outside of function bodies where a function's index stands."""
+class IndexSite(NamedTuple):
+    """A place outside of function bodies where the index of a function or type stands."""
 
     start: int
     end: int
-    index: int
+    value: int
+    """The index."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,8 @@ class Module:
     func_type_indices: Sequence[int]
     """The type index of each local function."""
     exports: tuple[Export, ...]
-    body_starts: Sequence[int]
-    """Offset of each function's body, behind its size."""
-    body_ends: Sequence[int]
+    body_bounds: Sequence[int]
+    """Offset of each function's body, which starts with its size, and the offset behind the last one."""
 
     def section(self, section_id: int) -> Section | None:
         """Find a section that is not a custom one."""
@@ -156,7 +156,7 @@ class Module:
     def body(self, func: int) -> tuple[int, int]:
         """Look up the range of a local function's body, behind its size."""
         local = func - len(self.func_imports)
-        return self.body_starts[local], self.body_ends[local]
+        return decode_unsigned(self.data, self.body_bounds[local])[1], self.body_bounds[local + 1]
 
     def count(self, kind: int) -> int:
         """Count the members of an index space other than that of functions."""
@@ -178,11 +178,16 @@ class Module:
         reader = Reader(self.data, section.payload, section.end)
         return IndexSite(section.payload, section.end, reader.u32("the start function"))
 
-    def func_index_sites(self) -> Iterator[IndexSite]:
-        """Find each function index in tables, globals and element segments; exports and start are found elsewhere."""
-        yield from self._table_sites()
-        yield from self._global_sites()
-        yield from self._element_sites()
+    @cached_property
+    def funcs_in_sections(self) -> frozenset[int]:
+        """The functions that tables, globals and element segments name; exports and start are found elsewhere."""
+        return frozenset(site.value for site in self.func_index_sites())
+
+    def func_index_sites(self, funcs: Container[int] = range(1 << 32)) -> Iterator[IndexSite]:
+        """Find where tables, globals and element segments name one of the functions."""
+        yield from self._table_sites(funcs)
+        yield from self._global_sites(funcs)
+        yield from self._element_sites(funcs)
 
     def tag_types(self) -> tuple[FuncType, ...]:
         """Decode the types of all tags, imported ones first."""
@@ -201,13 +206,13 @@ class Module:
         start = reader.offset
         return self.as_func_type(reader.u32("the type of a tag"), start)
 
-    def _expr_sites(self, reader: Reader) -> Iterator[IndexSite]:
+    def _expr_sites(self, reader: Reader, funcs: Container[int]) -> Iterator[IndexSite]:
         instructions, reader.offset = decode_expr(self.data, reader.offset, reader.end)
         for instruction in instructions:
-            if instruction[0].mnemonic == "ref.func":
-                yield IndexSite(instruction[1] + 1, instruction[2], immediate(self.data, instruction))
+            if instruction[0].mnemonic == "ref.func" and (index := immediate(self.data, instruction)) in funcs:
+                yield IndexSite(instruction[1] + 1, instruction[2], index)
 
-    def _table_sites(self) -> Iterator[IndexSite]:
+    def _table_sites(self, funcs: Container[int]) -> Iterator[IndexSite]:
         section = self.section(section_ids.TABLE)
         if section is None:
             return
@@ -216,21 +221,21 @@ class Module:
             if not reader.at_end() and reader.data[reader.offset] == 0x40:
                 reader.skip(2)
                 skip_table_type(reader)
-                yield from self._expr_sites(reader)
+                yield from self._expr_sites(reader, funcs)
             else:
                 skip_table_type(reader)
 
-    def _global_sites(self) -> Iterator[IndexSite]:
+    def _global_sites(self, funcs: Container[int]) -> Iterator[IndexSite]:
         section = self.section(section_ids.GLOBAL)
         if section is None:
             return
         reader = Reader(self.data, section.payload, section.end)
         for _ in range(reader.count("globals", 4)):
             skip_global_type(reader)
-            yield from self._expr_sites(reader)
+            yield from self._expr_sites(reader, funcs)
 
-    def _element_sites(self) -> Iterator[IndexSite]:
-        """Find the function indices of element segments (specification 5.5.12)."""
+    def _element_sites(self, funcs: Container[int]) -> Iterator[IndexSite]:
+        """Find function indices in element segments (specification 5.5.12)."""
         section = self.section(section_ids.ELEMENT)
         if section is None:
             return
@@ -244,7 +249,7 @@ class Module:
             if is_active:
                 if flags & 2:
                     reader.u32("a table")
-                yield from self._expr_sites(reader)
+                yield from self._expr_sites(reader, funcs)
             if flags & 3:
                 if has_exprs:
                     decode_val_type(reader)
@@ -252,11 +257,10 @@ class Module:
                     raise UnsupportedFeatureError("unknown kind of an element segment", reader.offset - 1)
             count = reader.count("elements")
             for _ in range(count):
+                start = reader.offset
                 if has_exprs:
-                    yield from self._expr_sites(reader)
-                else:
-                    start = reader.offset
-                    index = reader.u32("a function")
+                    yield from self._expr_sites(reader, funcs)
+                elif (index := reader.u32("a function")) in funcs:
                     yield IndexSite(start, reader.offset, index)
 
     def type_index_site(self, local: int) -> IndexSite:
@@ -296,21 +300,20 @@ def decode_module(data: bytes | memoryview) -> Module:
 
     def reader_of(section_id: int) -> Reader:
         section = by_id.get(section_id)
-        return Reader(view, section.payload, section.end) if section else Reader(b"\0")
+        return Reader(data, section.payload, section.end) if section else Reader(b"\0")
 
     types, plain_types = _decode_types(reader_of(section_ids.TYPE))
     imports, import_groups = _decode_imports(reader_of(section_ids.IMPORT))
     func_type_indices = _decode_func_type_indices(reader_of(section_ids.FUNCTION))
     exports = _decode_exports(reader_of(section_ids.EXPORT))
-    starts, ends = index_bodies(reader_of(section_ids.CODE))
-    if len(starts) != len(func_type_indices):
+    bounds = index_bodies(reader_of(section_ids.CODE))
+    if len(bounds) - 1 != len(func_type_indices):
         code = by_id.get(section_ids.CODE)
         raise MalformedModuleError(
-            f"{len(starts)} function bodies for {len(func_type_indices)} functions", code.payload if code else len(view)
+            f"{len(bounds) - 1} function bodies for {len(func_type_indices)} functions",
+            code.payload if code else len(view),
         )
-    module = Module(
-        view, sections, types, plain_types, imports, import_groups, func_type_indices, exports, starts, ends
-    )
+    module = Module(view, sections, types, plain_types, imports, import_groups, func_type_indices, exports, bounds)
     for entry in module.func_imports:
         assert entry.type_index is not None
         module.as_func_type(entry.type_index, entry.type_start)

@@ -35,9 +35,14 @@ class Reader:
     def u32(self, what: str = "an integer") -> int:
         """Read an unsigned LEB128 of at most 32 bits."""
         offset = self.offset
-        if offset < self.end and (byte := self.data[offset]) < 0x80:
-            self.offset = offset + 1
-            return byte
+        if offset < self.end:
+            first = self.data[offset]
+            if first < 0x80:
+                self.offset = offset + 1
+                return first
+            if offset + 1 < self.end and (second := self.data[offset + 1]) < 0x80:
+                self.offset = offset + 2
+                return first & 0x7F | second << 7
         return self._unsigned(32, what)
 
     def u64(self, what: str = "an integer") -> int:

@@ -73,7 +73,7 @@ def inject(data: bytes, *, everywhere: bool) -> bytes:
     _move_functions(module, revision, len(SURROGATES))
     if everywhere:
         prelude = assemble("i32.const -1\ncall $get\ncall $insert\ndrop", names)[1:-1]
-        for start, end in zip(module.body_starts, module.body_ends, strict=True):
+        for start, end in map(module.body, range(len(module.func_imports), module.func_count)):
             behind_locals = decode_body(module.data, start, end).locals_end
             revision.replace(behind_locals, behind_locals, prelude)
     records = [Record(None, name, (True, True)) for name in BODIES]
@@ -93,7 +93,7 @@ def _move_functions(module: Module, revision: Revision, by: int) -> None:
             move(export.index_start, export.end, export.index)
     start = module.start_site()
     for site in [*module.func_index_sites(), *([start] if start else [])]:
-        move(site.start, site.end, site.index)
+        move(site.start, site.end, site.value)
     for func in range(imported, module.func_count):
         for first, behind in _naming_instructions(module, func):
             move(first + 1, behind, decode_unsigned(module.data, first + 1)[0])
