@@ -141,7 +141,7 @@ class _Inference:
         fixed |= module.funcs_in_sections
         start = module.start_site()
         if start:
-            fixed.add(start.index)
+            fixed.add(start.value)
         return fixed
 
     def _find_roots(self) -> set[int]:
