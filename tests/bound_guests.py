@@ -11,11 +11,11 @@ from types import ModuleType
 from typing import Any
 
 import wasmtime
+from plugins import custom_section
 
 from externref_build.bindings.model import read_model
 from externref_build.bindings.python import generate
 from externref_build.metadata import INTERFACE_SECTION
-from plugins import custom_section
 
 _COUNTER = itertools.count()
 

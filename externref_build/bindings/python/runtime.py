@@ -167,7 +167,7 @@ class _Float(_Type):
         if isinstance(value, (str, bytes)) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
             raise TypeError(f"{_shown(value)}, expected a float")
         try:
-            struct.pack(self.letters, value)
+            struct.pack(f"<{self.letters}", value)
         except OverflowError:
             raise OverflowError(f"{_shown(value)}, which is beyond the range of {self.name}") from None
         return float(value)
@@ -308,19 +308,22 @@ class _List(_Buffer):
             raise OverflowError(f"{_shown(value)}, expected a {self.name}: {error}") from None
 
     def lift(self, guest: _Guest, *core: Any) -> Any:
-        view: memoryview = self.view(guest, *core).cast(self.code)  # type: ignore[call-overload]
+        view = self.view(guest, *core)
         if not self.lent:
             return array.array(self.code, view.tobytes())
-        return view if self.mutable else view.toreadonly()
+        lent: memoryview = guest.window(core[0], len(view)).cast(self.code)  # type: ignore[call-overload]
+        return lent if self.mutable else lent.toreadonly()
 
     def release(self, value: Any) -> None:
-        if self.lent:
-            try:
-                value.release()
-            except BufferError:
-                raise BufferError(
-                    f"the host kept a view of a {self.name} that it was lent for the time of a call: copy it instead"
-                ) from None
+        if not self.lent:
+            return
+        window = weakref.ref(value.obj)
+        with contextlib.suppress(BufferError):
+            value.release()
+        if window() is not None:
+            raise BufferError(
+                f"the host kept a view of a {self.name} that it was lent for the time of a call: copy it instead"
+            )
 
 
 class _Option(_Buffer):
@@ -370,6 +373,10 @@ class _Signature:
         """Whether it is an import, which has one more core parameter: where the message of an error goes."""
         self.is_direct = all(param.is_plain or isinstance(param, _Reference) for param in self.params)
         """Whether the arguments are core values themselves, as long as they are right."""
+        self.is_checked_by_import = (
+            self.is_direct and not fails_in_place and (result is None or result.is_plain or result.letters == "r")
+        )
+        """Whether a function of the host with it can stand for an import as it is."""
         references = [(index, param) for index, param in enumerate(self.params) if isinstance(param, _Reference)]
         self.nulls = [index for index, param in references if param.refuses_null]
         self.kinds = [(index, param.accepted) for index, param in references if param.is_checked]
@@ -455,10 +462,6 @@ _BOOL, _CHAR, _TEXT, _BYTES = _Bool(), _Char(), _Text(), _Bytes()
 def _numbers(count: int) -> dict[str, _Type]:
     """Return so many parameters that are plain numbers."""
     return dict.fromkeys(map(str, range(count)), _U32)
-
-
-_FAILED: Final = object()
-"""In place of a result: the function failed, and the guest has the message."""
 
 
 def _shown(value: object) -> str:
@@ -702,8 +705,11 @@ class _Guest:
         raise cause from None
 
     def _answer(self, signature: _Signature, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function of core values that calls one of values; references are objects in both."""
-        if signature.is_direct and not signature.fails_in_place:
+        """Return a function of core values that calls one of values; references are objects in both.
+
+        For a signature without texts and the like they are the same, but for what `_import` checks.
+        """
+        if signature.is_checked_by_import:
             return function
         lent = [index for index, param in enumerate(signature.params) if type(param).release is not _Type.release]
 
@@ -716,9 +722,11 @@ class _Guest:
                     release(args)
                 if not signature.fails_in_place or isinstance(error, GuestTrap):
                     raise
-                return self._report(error, core[-1])
+                return self._report(error, core[-1], signature)
+            lowered = signature.lower_result(self, result)
+            del result
             release(args)
-            return result
+            return lowered
 
         def release(args: Sequence[Any]) -> None:
             for index in lent:
@@ -726,15 +734,15 @@ class _Guest:
 
         return answer
 
-    def _report(self, error: Exception, place: int) -> object:
-        """Tell the guest that a function of the host failed."""
+    def _report(self, error: Exception, place: int, signature: _Signature) -> Any:
+        """Tell the guest that a function of the host failed; return what stands for the result."""
         message = (str(error) or type(error).__name__).encode("utf-8", "backslashreplace")
         pointer = self.give(message, 1)
         memory = self.memory()
         if place + 8 > len(memory):
             raise GuestFault(f"the place for an error is at {place:#x}, beyond its memory") from error
         memory[place : place + 8] = struct.pack("<II", pointer, len(message))
-        return _FAILED
+        return None if signature.result_letters() in ("", "r") else 0
 
     def _fail(self, pointer: int, length: int) -> None:
         self.failure = _TEXT.lift(self, pointer, length)
@@ -774,11 +782,16 @@ class _Guest:
         assert self._memory is not None, "checked when the bindings were made"
         size = self._memory_size()
         if self._view is None or len(self._view) != size:
-            window = self._memory.get_buffer_ptr(self.store)
-            window.store = self.store  # type: ignore[attr-defined]
-            self._owners = [owner for owner in self._owners if owner() is not None] + [weakref.ref(window)]
-            self._view = memoryview(window).cast("B")
+            self._view = self.window(0, size)
         return self._view
+
+    def window(self, pointer: int, size: int) -> memoryview:
+        """Return a view of the guest's memory that keeps it there, even beyond `close`."""
+        assert self._memory is not None, "checked when the bindings were made"
+        window: Any = self._memory.get_buffer_ptr(self.store, size, pointer)
+        window.store = self.store
+        self._owners = [owner for owner in self._owners if owner() is not None] + [weakref.ref(window)]
+        return memoryview(window).cast("B")
 
     def give(self, data: bytes, align: int) -> int:
         """Copy bytes into memory that the guest allocates and owns; return the pointer."""
@@ -921,8 +934,9 @@ class _RawGuest(_Guest):
                 core: Any = args
             else:
                 core = signature.lower(guest, args)
+            values: Any = core
             if references:
-                core, values = list(core), core
+                core = list(core)
                 for index in references:
                     core[index] = 0
             try:
@@ -985,7 +999,8 @@ class _RawGuest(_Guest):
         windows: dict[int, Any] = {}
         root = _Root()
         root_at = ctypes.addressof(root)
-        is_reference, accepted, refused, plain_result = _traits(result)
+        is_reference, accepted, refused, _ = _traits(result)
+        is_checked = not signature.is_checked_by_import or (result is not None and result.is_plain)
 
         def answered(_env: object, _caller: object, args_at: int, _count: int) -> int:
             guest.depth += 1
@@ -1014,13 +1029,8 @@ class _RawGuest(_Guest):
                 value = answer(*core)
                 if guest.unusable is not None:
                     raise guest.refusal()
-                if value is _FAILED:
-                    value = None if is_reference else 0
-                elif is_reference:
-                    if not isinstance(value, accepted) or value is refused:
-                        signature.lower_result(guest, value)
-                elif not plain_result:
-                    value = signature.lower_result(guest, value)
+                if not is_checked and (not isinstance(value, accepted) or value is refused):
+                    signature.lower_result(guest, value)
                 if is_reference:
                     if value is None:
                         slots[0] = 0
@@ -1081,9 +1091,7 @@ class _PublicGuest(_Guest):
 
     def _caller(self, function: wasmtime.Func, signature: _Signature) -> Callable[..., Any]:
         letters = signature.letters()
-        packer = struct.Struct(_slots(letters.replace("r", "")))
-        references = [index for index, letter in enumerate(letters) if letter == "r"]
-        floats = [index for index, letter in enumerate(letters) if letter in "fd"]
+        packer = struct.Struct("<" + letters.replace("r", ""))
         lifted = signature.result_letters(lifted=True)
         limited = self.limits.fuel is not None or self.limits.deadline is not None
 
@@ -1094,14 +1102,15 @@ class _PublicGuest(_Guest):
                 signature.prepare(args)
             core = list(args) if signature.is_direct else signature.lower(self, args)
             try:
-                packer.pack(*(value for value, letter in zip(core, letters, strict=True) if letter != "r"))
+                numbers = packer.pack(*(value for value, letter in zip(core, letters, strict=True) if letter != "r"))
             except (struct.error, TypeError, OverflowError):
                 signature.prepare(args)
                 raise
-            for index in references:
-                core[index] = self.hold(core[index])
-            for index in floats:
-                core[index] = float(core[index])
+            checked = iter(packer.unpack(numbers))
+            core = [
+                self.hold(value) if letter == "r" else next(checked)
+                for value, letter in zip(core, letters, strict=True)
+            ]
             self.failure = None
             is_outermost = limited and self.depth == 0
             if is_outermost:
@@ -1133,9 +1142,8 @@ class _PublicGuest(_Guest):
                 value = answer(*args)
                 if self.unusable is not None:
                     raise self.refusal()
-                if value is _FAILED:
-                    return {"r": None, "": None, "f": 0.0, "d": 0.0}.get(written, 0)
-                value = signature.lower_result(self, value)
+                if signature.is_checked_by_import:
+                    value = signature.lower_result(self, value)
                 if result is None:
                     return None
                 if written == "r":
@@ -1169,8 +1177,11 @@ def _unsigned(value: Any, letter: str) -> Any:
 def _traits(result: _Type | None) -> tuple[bool, Any, Any, bool]:
     """Say whether a result is a reference, which classes it may have, what it must not be, and if it is plain."""
     if isinstance(result, _Reference):
-        return True, result.accepted, None if result.refuses_null else _FAILED, False
-    return False, object, None, result is not None and result.is_plain
+        return True, result.accepted, None if result.refuses_null else _NOTHING, False
+    return False, type(None) if result is None else object, _NOTHING, result is not None and result.is_plain
+
+
+_NOTHING: Final = object()
 
 
 def _slots(letters: str) -> str:
@@ -1343,7 +1354,8 @@ class _Unchecked:
     """
 
     def __init__(self) -> None:
-        held = ctypes.PyDLL(_ffi.dll._name)
+        path = str(_ffi.filename)
+        held, released = ctypes.PyDLL(path), ctypes.CDLL(path)
         address, word, truth = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_bool
 
         def function(library: ctypes.CDLL, name: str, result: Any, *params: Any) -> Any:
@@ -1352,7 +1364,7 @@ class _Unchecked:
             return found
 
         self.call = function(
-            _ffi.dll, "wasmtime_func_call_unchecked", address, address, address, address, ctypes.c_size_t, address
+            released, "wasmtime_func_call_unchecked", address, address, address, address, ctypes.c_size_t, address
         )
         self.func_new = function(
             held, "wasmtime_func_new_unchecked", None, address, address, _ANSWER, address, address, address
