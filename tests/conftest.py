@@ -141,6 +141,15 @@ def make_venv(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
     return make
 
 
+@pytest.fixture(scope="session")
+def builder(make_venv: Callable[[], Path], pip_environment: dict[str, str]) -> Path:
+    """Python of an environment for builds without isolation: our wheel, and every build backend."""
+    python = make_venv()
+    needed = ["setuptools>=77", "hatchling>=1.28", "editables", "maturin>=1.12.6,<2", "uv", "externref-build"]
+    subprocess.run([str(python), "-m", "pip", "install", "--quiet", *needed], check=True, env=pip_environment)
+    return python
+
+
 def kept_sdk(cache: Path) -> Path:
     """Copy the guest crate under test to a place that is the same for every Python, named after its content."""
     files = {

@@ -17,6 +17,7 @@ from typing import Final
 from externref_build.build import built_files, module_file_name, modules_in_place, project_sources
 from externref_build.config import Config
 from externref_build.errors import ConfigError
+from externref_build.output import write_whole
 
 _PATTERN_OF_MANIFEST: Final = "Cargo.*"
 """Cargo.toml, and Cargo.lock, which may not be there yet."""
@@ -39,7 +40,7 @@ def require_modules(wheel: Path, config: Config) -> None:
 def keep_sources_only(sdist: Path, config: Config) -> None:
     """Take what was built out of a source distribution, and see that it holds the guests' sources as they are.
 
-    Raises ConfigError.
+    Raises ConfigError, and OutputError.
     """
     sources = {_name(path, config): path for path in project_sources(config)}
     built = {_name(path, config) for path in built_files(config)}
@@ -47,12 +48,15 @@ def keep_sources_only(sdist: Path, config: Config) -> None:
         entries = [(entry, _content(archive, entry)) for entry in archive if _inner(entry.name) not in built]
     _require_sources({_inner(entry.name): content for entry, content in entries}, sources, config)
     with (
-        sdist.open("wb") as raw,
+        io.BytesIO() as raw,
         gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as compressed,
         tarfile.open(fileobj=compressed, mode="w") as archive,
     ):
         for entry, content in entries:
             archive.addfile(entry, io.BytesIO(content))
+        archive.close()
+        compressed.close()
+        write_whole(sdist, raw.getvalue())
 
 
 def _require_sources(packed: Mapping[str, bytes], sources: Mapping[str, Path], config: Config) -> None:
