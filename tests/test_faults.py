@@ -200,7 +200,7 @@ def test_a_disk_without_room_for_the_module(make_front: MakeFront, tmp_path: Pat
     set_version(front, 1)
     (front.folder / "src" / "plugin" / "plugin.wasm").write_bytes(b"of before")
     run = ["run", command(front, "cli"), str(front.folder)]
-    steps = [["small"], ["fill", 100_000], run, ["fill", ROOM], run]
+    steps: list[Sequence[object]] = [["small"], ["fill", 100_000], run, ["fill", ROOM], run]
     [(status, told, files), (then, _, mended)] = in_namespace(front, front.folder, steps)
     assert status == 1
     assert "error: plugin.wasm cannot be written: No space left on device" in told
@@ -234,7 +234,7 @@ def test_a_disk_without_room_for_temporary_files(make_front: MakeFront, tmp_path
     temporary.mkdir()
     front.environ["TMPDIR"] = str(temporary)
     run = ["run", front.hook_command("build_wheel"), str(front.folder)]
-    steps = [["small"], ["fill", 20_000], run, ["fill", ROOM], run]
+    steps: list[Sequence[object]] = [["small"], ["fill", 20_000], run, ["fill", ROOM], run]
     [(status, told, _), (then, said, _)] = in_namespace(front, temporary, steps)
     assert status != 0
     assert "No space left on device" in told

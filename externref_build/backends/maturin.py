@@ -20,7 +20,8 @@ from externref_build.backends.maturin_archives import keep_sources_only, require
 from externref_build.backends.reporting import errors_for_users
 from externref_build.build import BuildResult, Progress, build_in_place, write_sboms
 from externref_build.config import Config, load_config
-from externref_build.output import write_whole
+from externref_build.guests.sdk import own_folder
+from externref_build.output import exclusive, write_whole
 
 _Settings: TypeAlias = "dict[str, Any] | None"
 
@@ -67,7 +68,7 @@ def build_sdist(sdist_directory: str, config_settings: _Settings = None) -> str:
 
 def build_wheel(wheel_directory: str, config_settings: _Settings = None, metadata_directory: str | None = None) -> str:
     """Build a wheel that holds the modules (PEP 517)."""
-    with _project(config_settings) as config, _handed_over(wheel_directory) as folder:
+    with _project(config_settings) as config, _alone(config), _handed_over(wheel_directory) as folder:
         results = build_in_place(config, progress=Progress())
         with _sboms(results, config_settings) as settings:
             name: str = maturin.build_wheel(str(folder), settings, metadata_directory)
@@ -79,7 +80,7 @@ def build_editable(
     wheel_directory: str, config_settings: _Settings = None, metadata_directory: str | None = None
 ) -> str:
     """Build an editable installation, with the modules in place (PEP 660)."""
-    with _project(config_settings) as config:
+    with _project(config_settings) as config, _alone(config):
         build_in_place(config, progress=Progress())
         name: str = maturin.build_editable(wheel_directory, config_settings, metadata_directory)
     return name
@@ -99,6 +100,13 @@ def _sboms(results: Sequence[BuildResult], config_settings: _Settings) -> Iterat
         options = [word for path in write_sboms(results, Path(temporary)) for word in ("--sbom-include", str(path))]
         given = maturin.get_maturin_pep517_args(config_settings)
         yield {**(config_settings or {}), "maturin.build-args": [*given, *options]}
+
+
+@contextmanager
+def _alone(config: Config) -> Iterator[None]:
+    """Wait for other builds of this tree: maturin moves files about in the folder that it shares with them."""
+    with exclusive(own_folder(config.project_dir) / "building"):
+        yield
 
 
 @contextmanager

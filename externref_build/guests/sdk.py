@@ -50,7 +50,7 @@ def provide_sdk(workspace_root: Path) -> Path:
     copy = parent / f"{SDK_CRATE}-{sdk_version()}-{_digest(files)}"
     try:
         if not _holds(copy, files):
-            with exclusive(parent / "lock"):
+            with exclusive(parent / "copying"):
                 _put_in_place(copy, files)
     except OSError as error:
         raise OutputError(
