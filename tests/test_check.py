@@ -41,11 +41,24 @@ METADATA = "Metadata-Version: 2.4\nName: my-plugin\nVersion: 1.0\n\nPut it into 
 WHEEL = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 NAME = "my_plugin-1.0-py3-none-any.whl"
 INFO = "my_plugin-1.0.dist-info"
+BILL = f"{INFO}/sboms/my_plugin.cdx.json"
+
+
+def bill(module: bytes, **changed: object) -> bytes:
+    """Return a bill of materials of the module in the wheel."""
+    crate = {"name": "my_plugin", "version": "1.0.0", "purl": "pkg:cargo/my_plugin@1.0.0", "type": "library"}
+    hashes = [{"alg": "SHA-256", "content": hashlib.sha256(module).hexdigest()}]
+    subject = {"type": "file", "name": "my_plugin/my_plugin.wasm", "hashes": hashes}
+    content = {"bomFormat": "CycloneDX", "components": [crate], "metadata": {"component": subject}}
+    return json.dumps({**content, **changed}).encode()
+
+
 FILES: dict[str, bytes] = {
     "my_plugin/__init__.py": b'"""See https://example.org/home/index/page."""\n',
     "my_plugin/my_plugin.wasm": MODULE,
     f"{INFO}/METADATA": METADATA.encode(),
     f"{INFO}/WHEEL": WHEEL.encode(),
+    BILL: bill(MODULE),
 }
 FOLDERS = {"in the folder of the project": Path("/builds/alice/my plugin"), "in the web site": Path("/app")}
 
@@ -70,7 +83,10 @@ def wheel(
     folder: Path, changed: Mapping[str, bytes | None] | None = None, *, name: str = NAME, listed: str | None = None
 ) -> Path:
     """Make a wheel with some files changed, or left out (None); RECORD fits, unless it is given."""
-    files = {key: content for key, content in {**FILES, **(changed or {})}.items() if content is not None}
+    changed = changed or {}
+    module = changed.get("my_plugin/my_plugin.wasm")
+    fitting = {BILL: bill(module)} if module else {}
+    files = {key: content for key, content in {**FILES, **fitting, **changed}.items() if content is not None}
     return pack({**files, f"{INFO}/RECORD": (record(files) if listed is None else listed).encode()}, folder / name)
 
 
@@ -88,7 +104,18 @@ def test_a_good_wheel(tmp_path: Path) -> None:
     found = findings(wheel(tmp_path), ["my_plugin/my_plugin.wasm"])
     assert [(entry.check, entry.state) for entry in found] == [
         (check, "ok")
-        for check in ("archive", "METADATA", "tag", "RECORD", "module", "processed", "valid", "interface", "paths")
+        for check in (
+            "archive",
+            "METADATA",
+            "tag",
+            "RECORD",
+            "module",
+            "processed",
+            "valid",
+            "interface",
+            "SBOM",
+            "paths",
+        )
     ]
 
 
@@ -161,6 +188,17 @@ CHANGES: dict[str, tuple[dict[str, bytes | None], str]] = {
     "a native program for any platform": (
         {"my_plugin-1.0.data/scripts/tool": b"\x7fELF\x02"},
         "expected one of a platform: my_plugin-1.0.data/scripts/tool is native code",
+    ),
+    "no bill of materials": (
+        {BILL: None},
+        "SBOM: there is none of my_plugin/my_plugin.wasm, expected one in .dist-info/sboms/*.cdx.json",
+    ),
+    "a bill of another file": ({BILL: bill(b"")}, "SBOM: it is of another my_plugin/my_plugin.wasm: that has the"),
+    "a bill without crates": ({BILL: bill(MODULE, components=[{"name": "x"}])}, "SBOM: it names no crate"),
+    "another bill that is not JSON": ({f"{INFO}/sboms/x.cdx.json": b"{"}, "SBOM: it is not JSON: "),
+    "a bill of another format": (
+        {f"{INFO}/sboms/x.cdx.json": b'{"bomFormat": "SPDX"}'},
+        'SBOM: bomFormat is "SPDX", expected "CycloneDX"',
     ),
     "the path of the project in a module": (
         {"my_plugin/my_plugin.wasm": MODULE + custom_section("x", b"\0/builds/alice/my plugin/guest/src/lib.rs\0")},
@@ -375,7 +413,7 @@ def test_several_wheels_with_one_line_for_each_check(tmp_path: Path) -> None:
     wheel(tmp_path / "broken", {"my_plugin/my_plugin.wasm": guest()})
     done = run(NAME, f"broken/{NAME}", folder=tmp_path)
     assert done.returncode == 1
-    assert done.stdout.startswith(f"{NAME}\n  ok       archive    5 files, ")
+    assert done.stdout.startswith(f"{NAME}\n  ok       archive    6 files, ")
     assert f"\nbroken/{NAME}\n" in done.stdout
     assert "  error    processed  the section __externrefs and __externrefs_interface" in done.stdout
     assert "                      --> my_plugin/my_plugin.wasm\n" in done.stdout
@@ -446,7 +484,8 @@ def test_a_wheel_is_compared_with_its_sources(tmp_path: Path, toolchain: None) -
     subprocess.run(build, check=True)
     in_place = project / "src" / "my_plugin" / "my_plugin.wasm"
     built = in_place.read_bytes()
-    path = wheel(tmp_path, {"my_plugin/my_plugin.wasm": built})
+    crate = {"name": "plugin", "version": "0.1.0", "purl": "pkg:cargo/plugin@0.1.0"}
+    path = wheel(tmp_path, {"my_plugin/my_plugin.wasm": built, BILL: bill(built, components=[crate])})
     in_place.write_bytes(b"is not looked at")
 
     same = run(path, "--project", project, folder=tmp_path)
@@ -471,6 +510,11 @@ def test_a_wheel_is_compared_with_its_sources(tmp_path: Path, toolchain: None) -
     missing = run(path, "--project", project, "-q", folder=tmp_path)
     told = "export `again` is not in the wheel, and its sources declare it as [externref] -> [externref]"
     assert told in missing.stdout
+
+    other_bill = {"my_plugin/my_plugin.wasm": built, BILL: bill(built)}
+    told = run(wheel(tmp_path, other_bill), "--project", project, "-q", folder=tmp_path).stdout
+    assert "plugin 0.1.0 is in my_plugin/my_plugin.wasm, and its bill does not name it" in told
+    assert "my_plugin 1.0.0 is in the bill of my_plugin/my_plugin.wasm, and not in it" in told
 
     (project / "guest/src/lib.rs").write_text("broken")
     broken = run(path, "--project", project, folder=tmp_path)

@@ -16,7 +16,7 @@ from externref_build.cli import terminal
 from externref_build.cli.arguments import Arguments
 from externref_build.config import Config, ModuleConfig, load_config
 from externref_build.guests.cargo_config import cargo_home
-from externref_build.wheels import Finding, State, Wheel, compare_module, inspect_wheel
+from externref_build.wheels import Finding, State, Wheel, compare_bill, compare_module, inspect_wheel
 
 _STYLES: Final[dict[State, terminal.Style]] = {"ok": "green", "error": "red", "skipped": "yellow"}
 
@@ -43,7 +43,16 @@ def run(given: Arguments) -> int:
     return 0 if all(answer.ok for answer in answers) else 1
 
 
-def _build(config: Config, folder: Path, *, quiet: bool) -> dict[str, bytes]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Built:
+    """A module as the sources of a project make it."""
+
+    content: bytes
+    crates: frozenset[tuple[str, str]]
+    """Name and version of each crate in it."""
+
+
+def _build(config: Config, folder: Path, *, quiet: bool) -> dict[str, Built]:
     """Build the modules of a project from its sources, whatever lies in its packages; by their names in a wheel."""
 
     def folder_of(module: ModuleConfig) -> Path:
@@ -51,10 +60,15 @@ def _build(config: Config, folder: Path, *, quiet: bool) -> dict[str, bytes]:
 
     fresh = dataclasses.replace(config, skip=False)
     results = build_project(fresh, progress=Progress(quiet=quiet), folder_of=folder_of)
-    return {result.path.relative_to(folder).as_posix(): result.path.read_bytes() for result in results}
+    return {
+        result.path.relative_to(folder).as_posix(): Built(
+            result.path.read_bytes(), frozenset((crate.name, crate.version) for crate in result.guest.crates)
+        )
+        for result in results
+    }
 
 
-def _examine(path: Path, config: Config | None, built: dict[str, bytes]) -> Answer:
+def _examine(path: Path, config: Config | None, built: dict[str, Built]) -> Answer:
     names = [_name_in_wheel(module) for module in config.modules] if config else []
     wheel, found = inspect_wheel(path, modules=names, folders=_folders(config))
     if wheel is not None:
@@ -62,9 +76,10 @@ def _examine(path: Path, config: Config | None, built: dict[str, bytes]) -> Answ
     return Answer(str(path), all(finding.state != "error" for finding in found), tuple(found))
 
 
-def _compare(wheel: Wheel, name: str, module: bytes) -> Iterator[Finding]:
+def _compare(wheel: Wheel, name: str, built: Built) -> Iterator[Finding]:
     if name in wheel.files:
-        yield from compare_module(name, wheel.files[name], module)
+        yield from compare_module(name, wheel.files[name], built.content)
+        yield from compare_bill(wheel, name, built.crates)
 
 
 def _name_in_wheel(module: ModuleConfig) -> str:

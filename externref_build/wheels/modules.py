@@ -21,7 +21,7 @@ _PROCESS: Final = "build the wheel with externref-build, or process the module: 
 
 def check_modules(wheel: Wheel, expected: Iterable[str] = ()) -> Iterator[Finding]:
     """See that each expected module is there, and that each one that is there is good."""
-    names = sorted(name for name in wheel.files if name.endswith(".wasm"))
+    names = module_names(wheel)
     missing = sorted(set(expected) - set(names))
     for name in missing:
         told = f"there is no {name}, expected it by [tool.externref]" + (f"; there is {', '.join(names)}" * bool(names))
@@ -35,6 +35,19 @@ def check_modules(wheel: Wheel, expected: Iterable[str] = ()) -> Iterator[Findin
         )
     for name in names:
         yield from _check_module(name, wheel.files[name])
+
+
+def module_names(wheel: Wheel) -> list[str]:
+    """Return the names of the modules in a wheel."""
+    return sorted(name for name in wheel.files if name.endswith(".wasm"))
+
+
+def holds_references(data: bytes) -> bool:
+    """Tell whether references cross the border of a module; of one that cannot be read, nothing is known."""
+    try:
+        return bool(read_interface(decode_module(data)).core)
+    except ExternrefBuildError:
+        return False
 
 
 def _check_module(name: str, data: bytes) -> Iterator[Finding]:
