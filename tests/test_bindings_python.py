@@ -6,6 +6,7 @@ import array
 import math
 import struct
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -80,7 +81,7 @@ NUMBERS: dict[str, tuple[str, st.SearchStrategy[Any]]] = {
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     **{name: strategy for name, (_, strategy) in NUMBERS.items()},
-    **{f"list_{name}": st.lists(s).map(lambda v, c=c: array.array(c, v)) for name, (c, s) in NUMBERS.items()},
+    **{f"list_{name}": st.lists(number).map(partial(array.array, code)) for name, (code, number) in NUMBERS.items()},
     "usize": integers(32, signed=False),
     "isize": integers(32, signed=True),
     "ptr": integers(32, signed=False),
@@ -90,7 +91,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "data": st.binary(),
     "option_str": st.none() | TEXT,
     "option_bytes": st.none() | st.binary(),
-    "option_list": st.none() | st.lists(integers(16, signed=False)).map(lambda v: array.array("H", v)),
+    "option_list": st.none() | st.lists(integers(16, signed=False)).map(partial(array.array, "H")),
     "thing": st.builds(object),
     "maybe": st.none() | st.builds(object),
 }

@@ -1070,6 +1070,7 @@ class _PublicGuest(_Guest):
     def __init__(self, file: str, limits: _Limits) -> None:
         super().__init__(file, limits)
         self.held: weakref.WeakSet[_Held] = weakref.WeakSet()
+        self.answers: list[Callable[..., Any]] = []
 
     def live_references(self) -> int:
         self.store.gc()
@@ -1155,7 +1156,16 @@ class _PublicGuest(_Guest):
             finally:
                 self.depth -= 1
 
-        return wasmtime.Func(self.store, _func_type(signature), answered)
+        guest = weakref.ref(self)  # wasmtime keeps a function for as long as its store, which this guest keeps
+        index = len(self.answers)
+        self.answers.append(answered)
+
+        def forwarded(*core: Any) -> Any:
+            found = guest()
+            assert found is not None, "it is in the middle of a call"
+            return found.answers[index](*core)
+
+        return wasmtime.Func(self.store, _func_type(signature), forwarded)
 
 
 class _Held:
