@@ -200,7 +200,7 @@ def _revise_custom_sections(revision: Revision, editor: CodeEditor, debug_info: 
         for section, content in zip(sections, rename(sections, editor), strict=True):
             revision.custom[section.start] = content
     if debug_info == "keep":
-        move_debug_info(revision)
+        move_debug_info(revision, editor)
     move_code_metadata(revision)
 
 
