@@ -81,7 +81,9 @@ def guest_sources(manifest_path: Path, project_dir: Path) -> GuestSources:
             pending.extend(_path_dependencies(folder / "Cargo.toml"))
     inside = {path for path in files if project.holds(path)}
     outside = {*(files - inside), *(folder for folder in seen if not project.holds(folder))}
-    return GuestSources(tuple(sorted(inside)), tuple(sorted(outside)))
+    return GuestSources(
+        tuple(sorted(inside)), tuple(sorted(path for path in outside if outside.isdisjoint(path.parents)))
+    )
 
 
 @dataclass(frozen=True, slots=True)
