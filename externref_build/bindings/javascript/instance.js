@@ -106,8 +106,7 @@ const unpack = (result) => {
 
 const report = (error, place) => {
   if (closed) throw error;
-  const message = typeof error?.message === "string" ? error.message : String(error);
-  const address = sendText(message);
+  const address = sendText(messageOf(error));
   const view = new DataView(current().buffer);
   view.setUint32(place >>> 0, address, true);
   view.setUint32((place >>> 0) + 4, size, true);
@@ -130,7 +129,7 @@ const guestFunction = (index) => {
 };
 
 const refuse = () => {
-  const why = reason === undefined ? "" : `, since it failed: ${reason?.message ?? reason}`;
+  const why = reason === undefined ? "" : `, since it failed: ${messageOf(reason)}`;
   throw new PluginClosedError(`the plugin is closed${why}`, { cause: reason });
 };
 

@@ -48,8 +48,13 @@ const shown = (value) => {
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "function") return "a function";
   if (typeof value !== "object" || value === null) return String(value);
-  const name = value.constructor?.name;
+  const name = Object.getPrototypeOf(value)?.constructor?.name;
   return typeof name === "string" && name !== "" ? `an object of class ${name}` : "an object";
+};
+
+const messageOf = (error) => {
+  if (typeof error?.message === "string") return error.message;
+  return typeof error === "string" ? error : shown(error);
 };
 
 const wrong = (what, expected, value) => new TypeError(`${what} is ${shown(value)}, expected ${expected}`);
@@ -81,7 +86,8 @@ const problemWith = (imports, [module, name, kind, form, arity]) => {
   }
   const value = object[name];
   const what = `${module}.${name}`;
-  const inherited = !Object.hasOwn(object, name) && (name === "constructor" || value === Object.prototype[name]);
+  const isEveryones = name === "constructor" || name === "__proto__" || value === Object.prototype[name];
+  const inherited = isEveryones && !Object.hasOwn(object, name);
   if (value === undefined || inherited) return `${what} is missing, expected ${form}`;
   if (kind === "value" || (kind === "type" && typeof value?.[Symbol.hasInstance] === "function")) return undefined;
   if (typeof value !== "function") return `${what} is ${shown(value)}, expected ${form}`;
@@ -101,9 +107,9 @@ const checkModule = (module) => {
     const hash = new Uint8Array(section).reduce((state, byte) => Math.imul(state ^ byte, 0x01000193), 0x811c9dc5);
     return hash >>> 0 !== INTERFACE;
   });
-  if (lacks.length === 0 && !differs) return;
-  const why = lacks.length === 0 ? "has another interface" : `has no export ${lacks.join(", ")}`;
-  throw new TypeError(`the module ${why} than these bindings were made for: make them again from this module`);
+  const own = "the one that these bindings were made for: make them again from this module";
+  if (lacks.length !== 0) throw new TypeError(`the module lacks the export ${lacks.join(", ")}, which is in ${own}`);
+  if (differs) throw new TypeError(`the module has another interface than ${own}`);
 };
 
 const compile = async (given) => {
@@ -119,9 +125,8 @@ const compile = async (given) => {
   }
   if (typeof Response === "undefined" || !(source instanceof Response)) return WebAssembly.compile(source);
   if (!source.ok) throw new Error(`${source.url} cannot be loaded: ${source.status} ${source.statusText}`);
-  const type = source.headers.get("Content-Type") ?? "";
-  const canStream = WebAssembly.compileStreaming && /^application\/wasm\s*(;|$)/i.test(type);
-  return canStream ? WebAssembly.compileStreaming(source) : WebAssembly.compile(await source.arrayBuffer());
+  const isMarked = source.headers.get("Content-Type")?.trim().toLowerCase() === "application/wasm";
+  return isMarked && WebAssembly.compileStreaming ? WebAssembly.compileStreaming(source) : WebAssembly.compile(await source.arrayBuffer());
 };
 
 let compiled;
@@ -134,10 +139,20 @@ const ownModule = () => {
   return compiled;
 };
 
-const denied = (module) => {
+const denied = (module, memory) => {
   const functions = {};
   for (const { module: from, name } of WebAssembly.Module.imports(module)) {
-    if (from === "wasi_snapshot_preview1") functions[name] = () => 76;
+    if (from === "wasi_snapshot_preview1") functions[name] = () => (name.startsWith("fd_") ? 8 : 76);
   }
-  return functions;
+  const nothing = (count, length) => {
+    const view = new DataView(memory());
+    view.setUint32(count >>> 0, 0, true);
+    view.setUint32(length >>> 0, 0, true);
+    return 0;
+  };
+  const exit = (code) => {
+    throw new PluginError(`the plugin exited with code ${code}`);
+  };
+  const empty = { args_get: () => 0, environ_get: () => 0, args_sizes_get: nothing, environ_sizes_get: nothing };
+  return { ...functions, ...empty, proc_exit: exit };
 };

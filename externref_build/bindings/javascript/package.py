@@ -9,7 +9,7 @@ from dataclasses import dataclass
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9._~-]+")
 _VERSION = re.compile(
     r"v?(?:(?P<epoch>\d+)!)?(?P<release>\d+(?:\.\d+)*)"
-    r"(?:[-_.]?(?P<kind>a|b|rc|alpha|beta|c|pre|preview)[-_.]?(?P<pre>\d*))?"
+    r"(?:[-_.]?(?P<kind>alpha|beta|preview|pre|rc|a|b|c)[-_.]?(?P<pre>\d*))?"
     r"(?:[-_.]?dev[-_.]?(?P<dev>\d*))?(?P<rest>.*)"
 )
 """A version as PEP 440 lets it be written, in lower case."""

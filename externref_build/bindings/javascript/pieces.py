@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 _DECLARED = re.compile(r"^(?:export )?(?:const|let|class|function) (\w+)", re.MULTILINE)
-_WORD = re.compile(r"(?<![\w$.])[A-Za-z_]\w*")
+_WORD = re.compile(r"(?<![\w$])(?:(?<!\.)|(?<=\.\.\.))[A-Za-z_]\w*")
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 
 
