@@ -27,11 +27,13 @@ GUESTS = ROOT / "tests" / "guests"
 pytestmark = pytest.mark.once
 
 
-def test_tests_of_the_crate_pass(toolchain: None, test_cache: Path) -> None:
-    output = cargo_test(test_cache, "--manifest-path", str(CRATE / "Cargo.toml"), "--locked")
+@pytest.mark.parametrize("features", ["", "alloc,std"])
+def test_tests_of_the_crate_pass(features: str, toolchain: None, test_cache: Path) -> None:
+    output = cargo_test(test_cache, "--manifest-path", str(CRATE / "Cargo.toml"), "--locked", "--features", features)
     for expected in (
         "misuse_is_a_compile_error ... ok",
         "imports_call_their_namesakes ... ok",
+        "members_call_those_of_the_stand_in ... ok",
         "test src/lib.rs - externref (line",
     ):
         assert expected in output

@@ -5,7 +5,7 @@ use std::mem::size_of;
 use std::panic;
 use std::sync::Mutex;
 
-use externref_guest::{externref, Resource, ResourceCopy};
+use externref_guest::{externref, HostObject, Resource, ResourceCopy};
 
 pub trait Unsized {}
 pub enum Bytes {}
@@ -35,6 +35,76 @@ mod stand_in {
 #[externref]
 extern "C" {
     fn absent(bytes: Option<&mut Resource<Bytes>>) -> u32;
+}
+
+#[externref(fake = scene)]
+extern "C" {
+    /// A point.
+    type Vector3;
+    #[externref(constructor)]
+    fn new(x: f64) -> Vector3;
+    #[externref(static_method = Vector3)]
+    fn origin() -> Vector3;
+    #[externref(method)]
+    fn add<'a>(this: &'a Vector3, other: &Vector3) -> Vector3;
+    #[externref(getter)]
+    fn x(this: &Vector3) -> f64;
+    #[externref(setter)]
+    fn set_x(this: &mut Vector3, x: f64);
+    #[externref(method)]
+    unsafe fn read(this: &Vector3, raw: *mut f64);
+
+    pub type Object3D;
+    #[externref(getter)]
+    fn name(this: &Object3D) -> u8;
+    #[externref(extends = Object3D)]
+    type Mesh;
+    #[externref(extends = Mesh, extends = Object3D)]
+    type Cube;
+    #[externref(global)]
+    fn cube() -> Option<Cube>;
+}
+
+mod scene {
+    use externref_guest::Resource;
+
+    pub struct Vector3;
+    pub struct Object3D;
+
+    fn point(x: f64) -> super::Vector3 {
+        Resource::fake(x as u32).into()
+    }
+
+    impl Vector3 {
+        pub fn new(x: f64) -> super::Vector3 {
+            point(x)
+        }
+        pub fn origin() -> super::Vector3 {
+            point(0.0)
+        }
+        pub fn add(this: &super::Vector3, other: &super::Vector3) -> super::Vector3 {
+            point(Self::x(this) + Self::x(other))
+        }
+        pub fn x(this: &super::Vector3) -> f64 {
+            this.as_ref().slot().into()
+        }
+        pub fn set_x(this: &mut super::Vector3, x: f64) {
+            *this = point(x);
+        }
+        pub unsafe fn read(this: &super::Vector3, raw: *mut f64) {
+            raw.write(Self::x(this));
+        }
+    }
+
+    impl Object3D {
+        pub fn name(this: &super::Object3D) -> u8 {
+            [b'a', b'b', b'c'][this.as_ref().slot() as usize]
+        }
+    }
+
+    pub fn cube() -> Option<super::Cube> {
+        Some(Resource::fake(2).into())
+    }
 }
 
 /// Mixes every kind of parameter, and patterns.
@@ -95,6 +165,32 @@ fn imports_call_their_namesakes() {
     assert_eq!(unsafe { alloc(0) }, None);
     let bytes = unsafe { alloc(21) }.unwrap();
     assert_eq!(unsafe { size(&bytes, 2) }, 42);
+}
+
+#[test]
+fn members_call_those_of_the_stand_in() {
+    let mut point = Vector3::new(1.0).add(&Vector3::new(2.0));
+    assert_eq!((point.x(), Vector3::origin().x()), (3.0, 0.0));
+    point.set_x(5.0);
+    let mut x = 0.0;
+    unsafe { point.read(&mut x) };
+    assert_eq!(x, 5.0);
+}
+
+#[test]
+fn a_type_is_its_base_as_well() {
+    fn name(object: &Object3D) -> u8 {
+        object.name()
+    }
+    let cube = cube().unwrap();
+    assert_eq!((cube.name(), name(&cube)), (b'c', b'c'));
+    let mesh: &Mesh = cube.as_ref();
+    let object: &Object3D = cube.as_ref();
+    assert_eq!((mesh.as_resource().slot(), object.as_resource().slot()), (2, 2));
+    let object = Object3D::from(cube);
+    assert_eq!((format!("{object:?}"), size_of::<Object3D>()), ("Object3D(2)".to_owned(), 4));
+    assert_eq!(size_of::<Option<Object3D>>(), 4);
+    assert_eq!(Resource::from(object), Resource::fake(2));
 }
 
 #[test]
