@@ -23,6 +23,7 @@ from externref_build.build import (
     build_project,
     built_files,
     module_file_name,
+    output_file_names,
     package_folder,
     project_sources,
     remove_former_modules,
@@ -79,8 +80,9 @@ class ExternrefBuildHook(BuildHookInterface[BuilderConfig]):
         results = build_project(config, progress=progress, folder_of=lambda module: base / module.package)
         build_data["sbom_files"].extend(map(str, write_sboms(results, base)))
         for module in config.modules:
-            name = module_file_name(module)
-            build_data["force_include"][str(base / module.package / name)] = self._place(module)
+            for name in output_file_names(module):
+                place = self._relative(package_folder(module) / name)
+                build_data["force_include"][str(base / module.package / name)] = place
         if self._is_pure(build_data):
             build_data["tag"] = "py3-none-any"
 

@@ -30,7 +30,7 @@ from externref_build.build import (
     build_in_place,
     build_project,
     built_files,
-    module_file_name,
+    output_file_names,
     project_sources,
     remove_former_modules,
     remove_former_outputs,
@@ -161,7 +161,11 @@ class BuildExternref(_ExternrefCommand):
             if self.editable_mode:
                 build_in_place(self._config, progress=progress, folder_of=self._source_folder)
                 return
-            outputs = [self._build_folder(module) / module_file_name(module) for module in self._config.modules]
+            outputs = [
+                self._build_folder(module) / name
+                for module in self._config.modules
+                for name in output_file_names(module)
+            ]
             remove_former_outputs(self._note("outputs"), self._lib(), outputs)
             results = build_project(self._config, progress=progress, folder_of=self._build_folder)
         self._add_to_wheel(results)
@@ -186,10 +190,11 @@ class BuildExternref(_ExternrefCommand):
         """Map the modules in ``build_lib`` to those that an editable installation uses, in the packages' sources."""
         with errors_for_users():
             return {
-                str(self._build_folder(module) / module_file_name(module)): os.path.relpath(
-                    self._source_folder(module) / module_file_name(module), self._config.project_dir
+                str(self._build_folder(module) / name): os.path.relpath(
+                    self._source_folder(module) / name, self._config.project_dir
                 )
                 for module in self._config.modules
+                for name in output_file_names(module)
             }
 
     def _add_to_wheel(self, results: Sequence[BuildResult]) -> None:

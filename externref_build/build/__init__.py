@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from externref_build.build.engine import BuildResult, build_module, build_project, module_file_name, use_existing_module
+from externref_build.build.engine import (
+    BuildResult,
+    build_module,
+    build_project,
+    module_file_name,
+    output_file_names,
+    use_existing_module,
+)
 from externref_build.build.in_place import (
     build_in_place,
     modules_in_place,
@@ -24,6 +31,7 @@ __all__ = [
     "built_files",
     "module_file_name",
     "modules_in_place",
+    "output_file_names",
     "package_folder",
     "project_sources",
     "remove_former_modules",

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from externref_build.bindings.hosts import host_file_names
+from externref_build.build.hosts import make_hosts, without_interface
 from externref_build.build.packages import package_folder
 from externref_build.build.progress import Progress
 from externref_build.config import Config, ModuleConfig
@@ -52,7 +54,20 @@ def module_file_name(module: ModuleConfig) -> str:
 
     Raises ConfigError if the crate's cannot be read.
     """
-    return f"{module.name or default_name(module.manifest_path)}.wasm"
+    return f"{module_stem(module)}.wasm"
+
+
+def module_stem(module: ModuleConfig) -> str:
+    """Return the name of a module without ``.wasm``. Raises ConfigError if the crate's cannot be read."""
+    return module.name or default_name(module.manifest_path)
+
+
+def output_file_names(module: ModuleConfig) -> list[str]:
+    """Return the names of all files that are built for a module: its own first, then those of its hosts.
+
+    Raises ConfigError if the crate's name cannot be read.
+    """
+    return [module_file_name(module), *host_file_names(module.bindings, module_stem(module))]
 
 
 def build_project(
@@ -119,7 +134,7 @@ def build_module(
         drop_hook=module.drop_hook,
         require_direct=module.require_direct,
         debug_info=module.debug_info,
-        interface=module.interface,
+        interface=module.interface or bool(module.bindings),
     )
     try:
         result = processor.process(source)
@@ -129,10 +144,15 @@ def build_module(
     report = processor.report
     assert report is not None, "the processor reports what it processed"
     progress.step("Processed", _summary(report, time.perf_counter() - compiled))
+    hosts = make_hosts(module, result, module_stem(module))
+    if not module.interface:
+        result = without_interface(result)
     validated_by = _check(source, result, report, progress)
     _warn_of_paths(result, guest.workspace_root, module, progress)
     written = write_whole(path, result)
     progress.step("Wrote" if written else "Kept", f"{path}" if written else f"{path}, which is unchanged")
+    for name, content in hosts.items():
+        write_whole(path.with_name(name), content)
     digest = hashlib.sha256(result).hexdigest()
     return BuildResult(module, path, guest, plan, report, digest, len(source), len(result), written, validated_by)
 
@@ -143,23 +163,25 @@ def cargo_environ(environ: Mapping[str, str], progress: Progress) -> dict[str, s
 
 
 def use_existing_module(module: ModuleConfig, *, progress: Progress, output_folder: Path | None = None) -> Path:
-    """Use the module that lies in the package, for ``EXTERNREF_SKIP``; return its path in the output folder.
+    """Use the module and the hosts in the package, for ``EXTERNREF_SKIP``; return its path in the output folder.
 
     Raises OutputError if there is none.
     """
-    present = package_folder(module) / module_file_name(module)
-    path = output_folder / present.name if output_folder else present
-    try:
-        content = present.read_bytes()
-    except OSError as error:
-        raise OutputError(
-            f"EXTERNREF_SKIP is set, and there is no {present.name} to use: {error.strerror}",
-            where=str(present),
-            remedy="build it once with `externref-build build`, or unset EXTERNREF_SKIP",
-        ) from error
-    write_whole(path, content)
-    progress.step("Skipped", f"the build of {path.name}: used the one that is there (EXTERNREF_SKIP)")
-    return path
+    paths = []
+    for name in output_file_names(module):
+        present = package_folder(module) / name
+        try:
+            content = present.read_bytes()
+        except OSError as error:
+            raise OutputError(
+                f"EXTERNREF_SKIP is set, and there is no {present.name} to use: {error.strerror}",
+                where=str(present),
+                remedy="build it once with `externref-build build`, or unset EXTERNREF_SKIP",
+            ) from error
+        paths.append(output_folder / name if output_folder else present)
+        write_whole(paths[-1], content)
+    progress.step("Skipped", f"the build of {paths[0].name}: used the one that is there (EXTERNREF_SKIP)")
+    return paths[0]
 
 
 def _check(source: bytes, result: bytes, report: Report, progress: Progress) -> str | None:

@@ -16,7 +16,7 @@ from externref_build.build.engine import (
     build_module,
     build_project,
     cargo_environ,
-    module_file_name,
+    output_file_names,
     output_paths,
 )
 from externref_build.build.ledger import (
@@ -41,8 +41,8 @@ FolderOf = Callable[[ModuleConfig], Path]
 
 
 def modules_in_place(config: Config, folder_of: FolderOf = package_folder) -> list[Path]:
-    """Return where the modules lie that are built in place. Raises ConfigError."""
-    return [folder_of(module) / module_file_name(module) for module in config.modules]
+    """Return where the modules lie that are built in place, and their hosts. Raises ConfigError."""
+    return [folder_of(module) / name for module in config.modules for name in output_file_names(module)]
 
 
 def files_in_place(config: Config, folder_of: FolderOf = package_folder) -> list[Path]:
@@ -68,7 +68,7 @@ def build_in_place(
     """
     paths = output_paths(config, folder_of)
     own_folder(config.project_dir)
-    remove_former_outputs(_record(config), config.project_dir, paths)
+    remove_former_outputs(_record(config), config.project_dir, modules_in_place(config, folder_of))
     if config.skip:
         return build_project(config, progress=progress, folder_of=folder_of)
     environ = cargo_environ(os.environ, progress)
@@ -85,7 +85,7 @@ def build_in_place(
         results.append(result)
         entries.pop(name, None)
         if inputs is not None:
-            entries[name] = make_entry(module, environ, inputs, [result.path], result.guest, result.plan)
+            entries[name] = make_entry(module, environ, inputs, _outputs(result), result.guest, result.plan)
     names = {path.relative_to(config.project_dir).as_posix() for path in paths}
     write_ledger(config.project_dir, {name: entry for name, entry in entries.items() if name in names})
     return results
@@ -137,6 +137,10 @@ def _keep(
         written=False,
         validated_by=None,
     )
+
+
+def _outputs(result: BuildResult) -> list[Path]:
+    return [result.path.with_name(name) for name in output_file_names(result.module)]
 
 
 def remove_former_modules(config: Config, folder_of: FolderOf = package_folder) -> None:

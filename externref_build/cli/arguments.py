@@ -35,6 +35,9 @@ class Arguments(argparse.Namespace):
     # check
     wheels: list[str]
     against: str | None
+    # bindgen
+    language: str
+    types: list[tuple[str, str]]
     # cargo
     cargo_arguments: list[str]
 
@@ -103,6 +106,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_build(add("build", "build", "build the modules of a project, as its wheel would hold them"))
     _add_inspect(add("inspect", "inspect", "show what a module declares, and how its functions are lowered"))
     _add_check(add("check", "check", "see that wheels are what they should be, without installing them"))
+    _add_bindgen(add("bindgen", "bindgen", "write a typed host for a processed module"))
     add(
         "cargo",
         "cargo",
@@ -161,6 +165,23 @@ def _add_check(command: argparse.ArgumentParser) -> None:
         help="build the guests of this project, and see that the wheel holds what their sources declare",
     )
     command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_bindgen(command: argparse.ArgumentParser) -> None:
+    command.add_argument("input", metavar="FILE", help="the processed module")
+    command.add_argument(
+        "--language", choices=("python", "javascript"), default="python", help="what the host is written in [python]"
+    )
+    command.add_argument("-o", "--output", metavar="DIR", help="the folder that receives it; default: the module's")
+    command.add_argument(
+        "--type",
+        dest="types",
+        metavar="NAME=MODULE:CLASS",
+        type=setting,
+        action="append",
+        default=[],
+        help="the class behind a resource type, such as Row=my_plugin.database:Row; may be repeated",
+    )
 
 
 def _add_inspect(command: argparse.ArgumentParser) -> None:

@@ -1,0 +1,63 @@
+"""The hosts that are written beside a module: which files they are, and what is in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from externref_build.bindings.hosts import generate_hosts
+from externref_build.config import ModuleConfig, parse_toml
+from externref_build.errors import ConfigError
+from externref_build.metadata import INTERFACE_SECTION
+from externref_build.wasm.module import decode_module
+
+_REQUIREMENT: Final = re.compile(r"\s*([\w.-]+)")
+
+
+def make_hosts(module: ModuleConfig, data: bytes, name: str) -> dict[str, bytes]:
+    """Make the hosts of a processed module; return the files' contents by name.
+
+    Raises ConfigError if the project could not run them, BindingError if the module can have none.
+    """
+    if not module.bindings:
+        return {}
+    if "python" in module.bindings:
+        _require_wasmtime(module)
+    texts = generate_hosts(data, module.bindings, name=name, types=dict(module.types))
+    return {file_name: text.encode() for file_name, text in texts.items()}
+
+
+def without_interface(data: bytes) -> bytes:
+    """Take the section with the interface out of a module."""
+    parts, position = [], 0
+    for section in decode_module(data).custom_sections(INTERFACE_SECTION):
+        parts.append(data[position : section.start])
+        position = section.end
+    return b"".join([*parts, data[position:]])
+
+
+def _require_wasmtime(module: ModuleConfig) -> None:
+    path = module.project_dir / "pyproject.toml"
+    try:
+        project = parse_toml(path.read_text(encoding="utf-8")).get("project")
+    except (OSError, ValueError):
+        return  # the project's metadata come from elsewhere
+    if not isinstance(project, dict) or "dependencies" in project.get("dynamic", ()):
+        return
+    if "wasmtime" not in map(_name, _requirements(project)):
+        raise ConfigError(
+            'bindings holds "python", and the project does not depend on wasmtime, which runs the plugin',
+            where=f"{path}, [project], key dependencies",
+            remedy='add it: dependencies = ["wasmtime>=40"]',
+        )
+
+
+def _requirements(project: Mapping[str, Any]) -> Iterator[str]:
+    for requirements in (project.get("dependencies", ()), *project.get("optional-dependencies", {}).values()):
+        yield from map(str, requirements)
+
+
+def _name(requirement: str) -> str:
+    match = _REQUIREMENT.match(requirement)
+    return re.sub(r"[-_.]+", "-", match[1]).lower() if match else ""
