@@ -6,7 +6,7 @@ reaches into the operands below it and how much higher the stack is behind it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from externref_build.errors import MalformedModuleError
 from externref_build.wasm.body import Body, decode_body
@@ -37,8 +37,7 @@ _EFFECTS = [OPCODES[byte].arity if byte in OPCODES else None for byte in range(2
 """The arity of each instruction of one byte where it doesn't depend on immediates."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """What a run of instructions does to the height of the stack."""
 
     dip: int
@@ -47,8 +46,7 @@ class Run:
     """The height behind it, relative to that before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """The type of a structured instruction, and where its block type stands."""
 
     block_type: BlockType
@@ -61,8 +59,7 @@ Event = tuple[str, object, int, int]
 """A mnemonic or `RUN`, its operand, and the offsets of its first byte and of the byte behind it."""
 
 
-@dataclass(frozen=True, slots=True)
-class BodyEvents:
+class BodyEvents(NamedTuple):
     """The events of one body."""
 
     body: Body

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from externref_build.processor.dataflow import Callee, Escape, Flow, Interpreter
 from externref_build.processor.events import BodyEvents, decode_events
@@ -36,8 +37,7 @@ _SURROGATE_REFS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Lowering:
+class Lowering(NamedTuple):
     """What is to become of the functions that touch references."""
 
     refs: dict[int, Refs]

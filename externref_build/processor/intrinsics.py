@@ -22,14 +22,13 @@ over empty ones. In both, null is -1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from externref_build.wasm.assembler import assemble
 from externref_build.wasm.types import EXTERNREF, I32, FuncType, ValType
 
 
-@dataclass(frozen=True, slots=True)
-class Intrinsic:
+class Intrinsic(NamedTuple):
     """One generated function."""
 
     func_type: FuncType

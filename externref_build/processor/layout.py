@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from externref_build.processor.intrinsics import DEPENDENCIES, INTRINSICS
 from externref_build.processor.signatures import NO_REFS, Refs, Signatures
@@ -24,8 +25,7 @@ from externref_build.wasm.types import EXTERNREF, FuncType, ValType
 DROP_HOOK_TYPE = FuncType((EXTERNREF,))
 
 
-@dataclass(frozen=True, slots=True)
-class NewFunction:
+class NewFunction(NamedTuple):
     """A function that the module didn't have."""
 
     name: str

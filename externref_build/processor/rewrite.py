@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from time import perf_counter
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from externref_build.errors import AdapterRequiredError, ExternrefBuildError, SeveralErrors
 from externref_build.metadata import (
@@ -45,8 +45,7 @@ DebugInfo = Literal["keep", "names", "strip"]
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """How a module is to be processed; `Processor` explains each option."""
 
     table: str | None = "externrefs"

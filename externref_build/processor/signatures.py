@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from externref_build.errors import (
     ArityError,
@@ -37,8 +38,7 @@ _MIXED_BUILDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Refs:
+class Refs(NamedTuple):
     """Which parameters and results of a function are references. Bit ``i`` stands for position ``i``."""
 
     params: int = 0
@@ -56,8 +56,7 @@ def _replace(types: tuple[ValType, ...], mask: int) -> tuple[ValType, ...]:
     return tuple(EXTERNREF if mask >> position & 1 else val_type for position, val_type in enumerate(types))
 
 
-@dataclass(frozen=True, slots=True)
-class Signatures:
+class Signatures(NamedTuple):
     """The functions that references cross on their way into and out of the module."""
 
     surrogates: dict[int, str]

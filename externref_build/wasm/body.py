@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from externref_build.errors import MalformedModuleError
 from externref_build.wasm.reader import Reader
@@ -38,8 +38,7 @@ def index_bodies(reader: Reader) -> Sequence[int]:
     return bounds
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """The frame of a function body (specification 5.5.13): its locals, and where its instructions are."""
 
     start: int

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from externref_build.wasm import sections as section_ids
 from externref_build.wasm.leb128 import decode_unsigned, encode_name, encode_unsigned
@@ -19,8 +20,7 @@ Part = bytes | bytearray | memoryview
 """A piece of the output."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """Replace ``start`` to ``end`` of the input by other bytes."""
 
     start: int

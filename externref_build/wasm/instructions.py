@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from externref_build.errors import MalformedModuleError, UnsupportedFeatureError
 from externref_build.wasm.leb128 import decode_signed, decode_unsigned, encode_signed, encode_unsigned
@@ -224,8 +224,7 @@ def decode_block_type(reader: Reader) -> BlockType:
     return index
 
 
-@dataclass(frozen=True, slots=True)
-class Catch:
+class Catch(NamedTuple):
     """One clause of ``try_table`` (specification 5.4.2)."""
 
     tag: int | None
@@ -271,8 +270,7 @@ _DECODERS: dict[str, Callable[[Reader], object]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class MemArg:
+class MemArg(NamedTuple):
     """Where a load or store reaches (specification 5.4.6)."""
 
     align: int

@@ -39,8 +39,7 @@ ONE_MODULE, ONE_TYPE = 0x7F, 0x7E
 """What stands for the kind of an import where several follow: of one module, or of one module and one type."""
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(NamedTuple):
     """One import, with the range of its bytes."""
 
     module: str
@@ -56,8 +55,7 @@ class Import:
     """The end of the import, unless it shares its type with others of a group."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImportGroup:
+class ImportGroup(NamedTuple):
     """Imports that name their module once (proposal compact-import-section), with the range of their bytes."""
 
     module: str

@@ -7,7 +7,7 @@ Decoder, encoder, regular expressions and dataflow all derive from it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _TABLE = """
 00    -                 *    unreachable
@@ -224,8 +224,7 @@ PREFIXES = frozenset({0xFB, 0xFC, 0xFD, 0xFE})
 """First bytes behind which the opcode goes on as an unsigned LEB128."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opcode:
+class Opcode(NamedTuple):
     """One row of the table."""
 
     prefix: int | None

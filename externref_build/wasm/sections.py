@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from externref_build.errors import (
     ComponentError,
@@ -40,8 +40,7 @@ SECTION_NAMES = {
 MAGIC = b"\0asm"
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """One section, by absolute offsets into the module."""
 
     id: int

@@ -6,7 +6,7 @@ carries the reference types of the GC proposal (a prefix and a heap type) withou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from externref_build.errors import MalformedModuleError, UnsupportedFeatureError
 from externref_build.wasm.leb128 import encode_unsigned
@@ -58,8 +58,7 @@ def format_val_type(val_type: ValType) -> str:
     return f"(ref {'null ' if val_type[0] == 0x63 else ''}{target})"
 
 
-@dataclass(frozen=True, slots=True)
-class FuncType:
+class FuncType(NamedTuple):
     """A function type (specification 5.3.6)."""
 
     params: tuple[ValType, ...] = ()
@@ -71,15 +70,13 @@ class FuncType:
         return f"[{params}] -> [{results}]"
 
 
-@dataclass(frozen=True, slots=True)
-class StructType:
+class StructType(NamedTuple):
     """A structure type (specification 5.3.5), of which only the number of fields matters here."""
 
     field_count: int
 
 
-@dataclass(frozen=True, slots=True)
-class ArrayType:
+class ArrayType(NamedTuple):
     """An array type (specification 5.3.5)."""
 
 

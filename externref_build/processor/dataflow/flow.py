@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from externref_build.wasm.types import FuncType
 
@@ -16,8 +16,7 @@ class Escape(Exception):  # noqa: N818 - caught by the inference, never an error
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Callee:
+class Callee(NamedTuple):
     """What a caller has to know of a function. Bit ``i`` of a mask stands for the value at position ``i``."""
 
     param_count: int
@@ -31,8 +30,7 @@ class Callee:
     """Whether the function was interpreted; one that wasn't, and gets no references, returns numbers."""
 
 
-@dataclass(frozen=True, slots=True)
-class BytesEdit:
+class BytesEdit(NamedTuple):
     """Replace bytes by others."""
 
     start: int
@@ -40,8 +38,7 @@ class BytesEdit:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class CallEdit:
+class CallEdit(NamedTuple):
     """Let a ``call`` or ``return_call`` name its callee in the form that takes references."""
 
     start: int
@@ -49,8 +46,7 @@ class CallEdit:
     func: int
 
 
-@dataclass(frozen=True, slots=True)
-class FuncEdit:
+class FuncEdit(NamedTuple):
     """Let a ``ref.func`` name its function in the form that takes integers."""
 
     start: int
@@ -58,8 +54,7 @@ class FuncEdit:
     func: int
 
 
-@dataclass(frozen=True, slots=True)
-class LocalEdit:
+class LocalEdit(NamedTuple):
     """Let an instruction use the twin of a local."""
 
     start: int
@@ -67,8 +62,7 @@ class LocalEdit:
     local: int
 
 
-@dataclass(frozen=True, slots=True)
-class BlockTypeEdit:
+class BlockTypeEdit(NamedTuple):
     """Retype a block through whose parameters or results references flow."""
 
     start: int
@@ -79,8 +73,7 @@ class BlockTypeEdit:
 Edit = BytesEdit | CallEdit | FuncEdit | LocalEdit | BlockTypeEdit
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(NamedTuple):
     """How references flow through a function, all of it proven."""
 
     edits: tuple[Edit, ...]
