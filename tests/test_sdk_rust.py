@@ -14,7 +14,7 @@ from wasmtime import Engine, Func, FuncType, Linker, Module, Store, Trap, WasiCo
 
 from externref_build.guests.sdk import sdk_patch_arguments, sdk_path
 from externref_build.metadata import GUEST_INTERFACE_SECTION, RECORDS_SECTION, Record, decode_records
-from externref_build.wasm.module import decode_module
+from externref_build.wasm.module import FUNC, decode_module
 
 if TYPE_CHECKING:
     from conftest import CompileGuest
@@ -383,3 +383,150 @@ def test_with_threads_resources_stay_on_theirs(toolchain: None, test_cache: Path
     threaded = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert threaded.returncode != 0
     assert "cannot be sent between threads safely" in threaded.stderr
+
+
+# Guests without the standard library
+
+
+BARE = """\
+#![no_std]
+{allocator}
+use externref_guest::{{externref, Resource}};
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {{
+    core::arch::wasm32::unreachable()
+}}
+
+#[externref]
+#[link(wasm_import_module = "host")]
+extern "C" {{
+    fn log(line: &str, numbers: &mut [f64], rest: Option<&[u8]>);
+}}
+
+#[externref]
+#[no_mangle]
+pub extern "C" fn run(any: Resource) -> Resource {{
+    unsafe {{ log("x", &mut [1.0], None) }};
+    any
+}}
+
+#[externref]
+#[no_mangle]
+pub extern "C" fn name() -> Option<&'static str> {{
+    Some("bare")
+}}
+{more}
+"""
+
+ALLOCATOR = """\
+extern crate alloc;
+use alloc::{string::String, vec::Vec};
+
+struct Never;
+unsafe impl core::alloc::GlobalAlloc for Never {
+    unsafe fn alloc(&self, _: core::alloc::Layout) -> *mut u8 {
+        core::ptr::null_mut()
+    }
+    unsafe fn dealloc(&self, _: *mut u8, _: core::alloc::Layout) {}
+}
+#[global_allocator]
+static NEVER: Never = Never;
+"""
+
+FALLIBLE = """\
+#[externref]
+#[no_mangle]
+pub extern "C" fn words(text: &str, list: Vec<u16>) -> Result<String, String> {
+    if list.is_empty() { Ok(text.into()) } else { Err(String::new()) }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("features", "allocator", "more", "imports", "exports"),
+    [
+        pytest.param((), "", "", {"host.log"}, {"run", "name"}, id="nothing"),
+        pytest.param(
+            ("alloc",),
+            ALLOCATOR,
+            FALLIBLE,
+            {"host.log", "externref.host.fail"},
+            {"run", "name", "words", "cabi_realloc"},
+            id="memory",
+        ),
+        pytest.param(("alloc",), ALLOCATOR, "", {"host.log"}, {"run", "name", "cabi_realloc"}, id="memory, unused"),
+    ],
+)
+def test_a_guest_without_the_standard_library_has_what_it_uses(
+    features: Sequence[str],
+    allocator: str,
+    more: str,
+    imports: set[str],
+    exports: set[str],
+    compile_guest: CompileGuest,
+) -> None:
+    manifest = MANIFEST.format(name="bare", lib='[lib]\ncrate-type = ["cdylib"]', dependency="")
+    dependency = f'externref-guest = {{ version = "1", features = {json.dumps(features)} }}'
+    files = {
+        "Cargo.toml": manifest.replace('externref-guest = "1"', dependency),
+        "src/lib.rs": BARE.format(allocator=allocator, more=more),
+    }
+    settings = ["--config", 'profile.release.lto="fat"', "--config", 'profile.release.panic="abort"']
+    module = decode_module(compile_guest(files, arguments=settings).read_bytes())
+    found = {f"{entry.module}.{entry.name}" for entry in module.imports if entry.module != "externref"}
+    assert found == imports
+    assert {export.name for export in module.exports if export.kind == FUNC} == exports
+
+
+# What the compiler finds out
+
+
+UNMARKED = """\
+use externref_guest::{externref, Resource};
+type Entry = Resource<u8>;
+#[repr(transparent)]
+pub struct Plain<'a>(&'a u8);
+mod objects {
+    #[externref_guest::externref]
+    extern "C" {
+        pub type Vector3;
+    }
+}
+use objects::Vector3;
+
+#[externref]
+extern "C" {
+    fn allowed(a: Plain, b: Option<&Plain<'_>>, #[resource = false] c: u32, d: for<'a> extern "C" fn(&'a u8));
+    fn marked(#[resource] a: Option<&Vector3>, #[resource] b: Entry);
+    fn import(entry: &Entry);
+}
+
+#[externref]
+#[no_mangle]
+pub extern "C" fn export(point: Option<Vector3>) -> Entry {
+    loop {}
+}
+"""
+
+
+def test_an_alias_without_its_mark_is_a_compile_error(toolchain: None, test_cache: Path, tmp_path: Path) -> None:
+    done = cargo_check(UNMARKED, test_cache, tmp_path)
+    assert done.returncode != 0
+    for line, name in ((17, "& Entry"), (22, "Option < Vector3 >"), (22, "Entry")):
+        assert f"`{name}` passes as a reference: mark it with `#[resource]`" in done.stderr
+        assert f"src/lib.rs:{line}:" in done.stderr
+    assert done.stderr.count("passes as a reference") == done.stderr.count("error[E0080]") == 3
+
+
+def cargo_check(source: str, test_cache: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    (folder / "src").mkdir()
+    (folder / "Cargo.toml").write_text(MANIFEST.format(name="checked", lib="[workspace]", dependency=""))
+    (folder / "src" / "lib.rs").write_text(source)
+    return subprocess.run(
+        ["cargo", "check", "--target", "wasm32-unknown-unknown", *sdk_patch_arguments(sdk_path())],
+        cwd=folder,
+        env={**os.environ, "CARGO_TARGET_DIR": str(test_cache / "target"), "CARGO_TERM_COLOR": "never"},
+        capture_output=True,
+        text=True,
+    )
