@@ -1,8 +1,8 @@
-"""Debug info that fits the rewritten code: same function, file and line for each instruction as before."""
+"""Debug info that fits the rewritten code: for each instruction, the same function, file, line and variables."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from externref_build.errors import DebugInfoError
 from externref_build.processor.custom import UNPATCHABLE
@@ -12,19 +12,23 @@ from externref_build.processor.dwarf.codemap import CodeMap, Move
 from externref_build.processor.dwarf.forms import Role
 from externref_build.processor.dwarf.info import InfoPatch, Neighbours
 from externref_build.processor.dwarf.lines import patch_lines
+from externref_build.processor.dwarf.locals import FuncLocals, TwinMap
 from externref_build.processor.dwarf.macros import patch_macros
 from externref_build.processor.dwarf.section import Section
 
 __all__ = ["CodeMap", "patch"]
 
 
-def patch(sections: Mapping[str, bytes | memoryview], code_map: CodeMap) -> dict[str, bytearray]:
+def patch(
+    sections: Mapping[str, bytes | memoryview], code_map: CodeMap, functions: Sequence[FuncLocals] = ()
+) -> dict[str, bytearray]:
     """Return the new content of those debug sections that change.
 
     `sections` are all custom sections of the old module for which `custom.is_debug_section` holds, by name; other
-    names are ignored. Sections may change their length where bodies changed theirs; all references between them are
-    followed. Raise DebugInfoError (an UnsupportedFeatureError) for what is damaged or cannot be kept right. Time and
-    memory are linear in the size of the sections.
+    names are ignored. `functions` are those with locals that have twins, in ascending order. Sections may change their
+    length where bodies changed theirs; all references between them are followed. Raise DebugInfoError (an
+    UnsupportedFeatureError) for what is damaged or cannot be kept right. Time and memory are linear in the size of the
+    sections.
     """
     if not code_map.moves:
         return {}
@@ -36,7 +40,7 @@ def patch(sections: Mapping[str, bytes | memoryview], code_map: CodeMap) -> dict
         patch_lines(lines, code_map)
     move = code_map.mover()
     pool = None if addresses is None else AddressPool(addresses, move)
-    neighbours = Neighbours.of(patched, pool, move)
+    neighbours = Neighbours.of(patched, pool, move, TwinMap(functions) if functions else None)
     _patch_info(patched, memoryview(sections.get(".debug_abbrev", b"")), neighbours, move)
     if ".debug_aranges" in patched:
         patch_aranges(patched[".debug_aranges"], move)

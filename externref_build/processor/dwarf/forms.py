@@ -49,6 +49,8 @@ class Kind(IntEnum):
     OFFSET = auto()
     """An offset into another section."""
     LIST_INDEX = auto()
+    EXPRESSION = auto()
+    """A location expression; the number is its length."""
 
 
 NUMBER, LEB, BLOCK, STRING, IN_ABBREVIATION, LEB_AND_4_BYTES, INDIRECT = range(7)
@@ -63,6 +65,8 @@ class Encoding:
     version: int
     offset_size: int
     address_size: int
+    has_twins: bool = False
+    """Whether expressions matter, for they may name locals that have twins now."""
 
 
 _ROLES = {
@@ -192,6 +196,8 @@ def value_step(attribute: int, form: int, implicit: int, encoding: Encoding) -> 
         return read, size, role, Kind.OFFSET
     if role in (Role.RANGES, Role.LOCATIONS) and form in (_LOCLISTX, _RNGLISTX) and encoding.version >= 5:
         return read, size, role, Kind.LIST_INDEX
+    if role is Role.LOCATIONS and read == BLOCK and encoding.has_twins:
+        return read, size, role, Kind.EXPRESSION
     if role in _CODE_ROLES and read == BLOCK:
         return read, size, role, Kind.NONE
     return read, size, Role.NONE, Kind.NONE

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from externref_build.processor.dwarf.abbrev import Abbreviations, Plan, Plans
 from externref_build.processor.dwarf.addresses import AddressPool, moved_length
 from externref_build.processor.dwarf.codemap import Move
 from externref_build.processor.dwarf.forms import Encoding, Kind, Role
 from externref_build.processor.dwarf.lists import EntryLists, ListContext, PairLists
+from externref_build.processor.dwarf.locals import FuncLocals, TwinMap
 from externref_build.processor.dwarf.section import (
     UNREADABLE,
     Section,
@@ -71,16 +72,19 @@ class Neighbours:
     locations: PairLists | None
     range_entries: EntryLists | None
     location_entries: EntryLists | None
+    twins: TwinMap | None
 
     @classmethod
-    def of(cls, sections: Mapping[str, Section], pool: AddressPool | None, move: Move) -> Neighbours:
+    def of(
+        cls, sections: Mapping[str, Section], pool: AddressPool | None, move: Move, twins: TwinMap | None
+    ) -> Neighbours:
         """Pick the sections of lists."""
 
         def pairs(name: str, located: bool) -> PairLists | None:
-            return PairLists(sections[name], move, located=located) if name in sections else None
+            return PairLists(sections[name], move, twins, located=located) if name in sections else None
 
         def entries(name: str, located: bool) -> EntryLists | None:
-            return EntryLists(sections[name], move, pool, located=located) if name in sections else None
+            return EntryLists(sections[name], move, pool, twins, located=located) if name in sections else None
 
         return cls(
             pool=pool,
@@ -88,6 +92,7 @@ class Neighbours:
             locations=pairs(".debug_loc", True),
             range_entries=entries(".debug_rnglists", False),
             location_entries=entries(".debug_loclists", True),
+            twins=twins,
         )
 
 
@@ -127,6 +132,7 @@ class InfoPatch:
             plans = self._abbreviations.table(table, encoding)
         state = self._root(data, position, plans, encoding)
         end = unit.end
+        twins, function = self._neighbours.twins, None
         while position < end:
             code = data[position]
             if code < 0x80:
@@ -140,8 +146,20 @@ class InfoPatch:
                 position += plan
             elif isinstance(plan, Plan):
                 if plan.matters:
-                    values, position = read_values(data, position, plan, encoding)
-                    self._entry(values, state)
+                    start = position
+                    values, position = read_values(data, start, plan, encoding)
+                    low_pc = self._entry(values, state)
+                    if twins is not None and low_pc is not None:
+                        had_twins = function is not None
+                        function = twins.function_at(low_pc)
+                        if had_twins != (function is not None):
+                            encoding = replace(encoding, has_twins=function is not None)
+                            plans = self._abbreviations.table(table, encoding)
+                            plan = plans[code]
+                            assert isinstance(plan, Plan)
+                            values, _ = read_values(data, start, plan, encoding)
+                    if twins is not None and function is not None:
+                        self._expressions(values, function, twins, encoding.address_size)
                 else:
                     position = skip_values(data, position, plan)
             else:
@@ -165,8 +183,8 @@ class InfoPatch:
             base = self._address(low_pc, address_base, encoding.address_size)
         return _UnitState(encoding, address_base, bases, ListContext(base, encoding.address_size, address_base))
 
-    def _entry(self, values: list[Value], state: _UnitState) -> None:
-        """Patch the values of an entry, and what they refer to."""
+    def _entry(self, values: list[Value], state: _UnitState) -> int | None:
+        """Patch the values of an entry but for expressions, and what they refer to; return its old DW_AT_low_pc."""
         low_pc: int | None = None
         lengths: list[Value] = []
         for value in values:
@@ -177,6 +195,8 @@ class InfoPatch:
                     low_pc = address
             elif kind in _LENGTHS:
                 lengths.append(value)
+            elif kind is Kind.EXPRESSION:
+                continue
             elif role is _LOCATIONS or role is _RANGES:
                 self._list(value, state)
             elif kind is _OFFSET:
@@ -187,6 +207,13 @@ class InfoPatch:
                 raise UnreadableError("an address of code that is calculated", offset)
         for value in lengths:
             self._length(value, low_pc)
+        return low_pc
+
+    def _expressions(self, values: list[Value], function: FuncLocals, twins: TwinMap, address_size: int) -> None:
+        """Patch the expressions of an entry: they hold for all code of the function around it."""
+        for _, kind, _, end, length in values:
+            if kind is Kind.EXPRESSION:
+                twins.patch(self._section, (end - length, end), (function.start, function.end), address_size)
 
     def _address(self, value: Value, address_base: int | None, address_size: int) -> int:
         """Return the old address that a value gives, and move it."""

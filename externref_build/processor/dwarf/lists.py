@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from externref_build.processor.dwarf.addresses import AddressPool, moved_length
 from externref_build.processor.dwarf.codemap import Move
+from externref_build.processor.dwarf.locals import TwinMap
 from externref_build.processor.dwarf.section import Section, UnreadableError, reading, u16, uleb, unsigned
 
 
@@ -67,11 +68,12 @@ _PAIRS = {4: struct.Struct("<II"), 8: struct.Struct("<QQ")}
 class PairLists:
     """`.debug_ranges` and `.debug_loc`: pairs of offsets (DWARF 4, sections 2.6.2, 2.17.3 and 7.7.3)."""
 
-    __slots__ = ("_located", "_move", "_visits", "section")
+    __slots__ = ("_located", "_move", "_twins", "_visits", "section")
 
-    def __init__(self, section: Section, move: Move, *, located: bool) -> None:
+    def __init__(self, section: Section, move: Move, twins: TwinMap | None, *, located: bool) -> None:
         self.section = section
         self._move = move
+        self._twins = twins
         self._located = located
         """Whether a location description follows each pair."""
         self._visits = _Visits(len(section.data))
@@ -81,6 +83,7 @@ class PairLists:
         if not self._visits.start(offset, context.base):
             return
         data, move, located, size = self.section.data, self._move, self._located, context.address_size
+        twins = self._twins
         pair = _PAIRS[size]
         selects_base = (1 << 8 * size) - 1
         base, new_base = context.base, _new_base(move, context.base)
@@ -98,7 +101,10 @@ class PairLists:
                     pair.pack_into(self.section.out, offset, start - new_base, stop - new_base)
                 offset += 2 * size
                 if located:
-                    offset += 2 + u16(data, offset)
+                    expression = offset + 2
+                    offset = expression + u16(data, offset)
+                    if twins is not None:
+                        twins.patch(self.section, (expression, offset), (base + begin, base + end), size)
             else:
                 return
             self._visits.next(offset)
@@ -115,12 +121,15 @@ _WITHOUT_LOCATION = frozenset({_BASE_INDEX, _BASE_ADDRESS, _VIEWS})
 class EntryLists:
     """`.debug_rnglists` and `.debug_loclists`: entries of many kinds, with numbers of variable length."""
 
-    __slots__ = ("_kinds", "_located", "_move", "_pool", "_visits", "section")
+    __slots__ = ("_kinds", "_located", "_move", "_pool", "_twins", "_visits", "section")
 
-    def __init__(self, section: Section, move: Move, pool: AddressPool | None, *, located: bool) -> None:
+    def __init__(
+        self, section: Section, move: Move, pool: AddressPool | None, twins: TwinMap | None, *, located: bool
+    ) -> None:
         self.section = section
         self._move = move
         self._pool = pool
+        self._twins = twins
         self._located = located
         self._kinds = _LOCATION_KINDS if located else _RANGE_KINDS
         self._visits = _Visits(len(section.data))
@@ -143,6 +152,7 @@ class EntryLists:
                 raise UnreadableError(f"unknown kind {kind} of list entry", offset)
             kind = self._kinds[kind]
             offset += 1
+            operands = offset
             if kind == _OFFSETS:
                 offset = self._offsets(offset, base)
             elif kind == _END:
@@ -167,8 +177,25 @@ class EntryLists:
                 _, offset = uleb(data, offset)
             if self._located and kind not in _WITHOUT_LOCATION:
                 length, offset = uleb(data, offset) if data[offset] > 0x7F else (data[offset], offset + 1)
+                if self._twins is not None and kind != _DEFAULT:
+                    code = self._code(kind, operands, base, context)
+                    self._twins.patch(self.section, (offset, offset + length), code, context.address_size)
                 offset += length
             self._visits.next(offset)
+
+    def _code(self, kind: int, offset: int, base: int, context: ListContext) -> tuple[int, int]:
+        """Return the old code for which an entry holds, whose operands start at `offset`."""
+        data, size = self.section.data, context.address_size
+        if kind == _OFFSETS:
+            begin, offset = uleb(data, offset)
+            return base + begin, base + uleb(data, offset)[0]
+        if kind == _ADDRESSES:
+            return unsigned(data, offset, size), unsigned(data, offset + size, size)
+        if kind == _ADDRESS_LENGTH:
+            start = unsigned(data, offset, size)
+            return start, start + uleb(data, offset + size)[0]
+        start, offset = self._index(offset, context)
+        return start, start + uleb(data, offset)[0] if kind == _INDEX_LENGTH else self._index(offset, context)[0]
 
     def _offsets(self, offset: int, base: int) -> int:
         data, move = self.section.data, self._move

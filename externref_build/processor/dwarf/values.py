@@ -73,14 +73,14 @@ def _indirect(data: memoryview, position: int, attribute: int, encoding: Encodin
 
 
 def _read(data: memoryview, position: int, read: int, size: int) -> tuple[int, int]:
-    """Read a value; return it (0 for what is no number) and the offset behind it."""
+    """Read a value (for a block, its length; 0 for a text) and the offset behind it."""
     if read == NUMBER:
         return unsigned(data, position, size), position + size
     if read == LEB:
         return uleb(data, position)
     if read == BLOCK:
         length, position = (unsigned(data, position, size), position + size) if size else uleb(data, position)
-        return 0, position + length
+        return length, position + length
     if read == STRING:
         text = _TEXT.match(data, position)
         if text is None:
