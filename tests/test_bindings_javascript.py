@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from bound_guests import assemble, exported, imported
@@ -21,6 +21,10 @@ from externref_build.bindings.javascript.package import npm_name, npm_version
 from externref_build.bindings.model import read_model
 from externref_build.errors import BindingError
 from externref_build.metadata import INTERFACE_SECTION
+from externref_build.processor import Processor
+
+if TYPE_CHECKING:
+    from conftest import CompileGuest
 
 SCRIPTS = Path(__file__).parent / "javascript"
 CONFORMANCE = (SCRIPTS / "conformance.mjs").read_text(encoding="utf-8")
@@ -599,3 +603,22 @@ def test_wasi_grants_what_the_host_gives_and_no_more(tmp_path: Path) -> None:
       ]);
     """
     assert node(tmp_path, script) == [[1, 76, 0], [1, 0, 0], [1, 0, 0]]
+
+
+# Guests in Rust
+
+
+@pytest.mark.parametrize(
+    ("target", "profile", "calls"),
+    [("wasm32-unknown-unknown", "release", 1_000_000), ("wasm32-wasip1", "dev", 20_000)],
+    ids=["unknown, release", "wasip1, dev"],
+)
+def test_a_guest_in_rust_and_its_host(
+    compile_guest: CompileGuest, tmp_path: Path, target: str, profile: str, calls: int
+) -> None:
+    guest = Path(__file__).parent / "guests" / "typed"
+    files = {path.relative_to(guest).as_posix(): path.read_text("utf-8") for path in guest.rglob("*") if path.is_file()}
+    module = Processor().process(compile_guest(files, target=target, profile=profile).read_bytes())
+    write_bindings(tmp_path, module, "typed")
+    shutil.copy(SCRIPTS / "typed.mjs", tmp_path)
+    assert run(["node", "typed.mjs", str(calls)], tmp_path) == ""
