@@ -76,11 +76,21 @@
 //! made with [`Resource::fake`], and an import calls its namesake in the module named by `#[externref(fake = ...)]`,
 //! or panics if there is none. So `cargo test` runs a guest's own logic without a host.
 //!
+//! # Features
+//!
+//! None is on unless asked for, and none adds a dependency.
+//!
+//! - `alloc`: text and lists that guest and host allocate for one another, that is `String`, `Vec<T>`, parameters of
+//!   exports, results of imports, and functions that fail. The guest exports `cabi_realloc`, with which the host
+//!   allocates, and needs a global allocator.
+//! - `std` (with `alloc`): the host learns the message and the place of a panic, through an import
+//!   `externref.host.panic` that a panic hook calls. Whatever hook was there before is called first.
+//!
 //! # Cost
 //!
 //! A [`Resource`] is one word and `Option<Resource<T>>` is the same word. Passing a reference is an access to a table,
 //! inlined wherever the optimiser likes; a call of an import adds one load of a byte, which ties the metadata to the
-//! code. Nothing is allocated, and the crate needs neither `std` nor `alloc`.
+//! code. Without features nothing is allocated, and the crate needs neither `std` nor `alloc`.
 
 #![no_std]
 #![warn(missing_docs, missing_debug_implementations)]
@@ -165,8 +175,94 @@ mod surrogate;
 /// }
 /// ```
 ///
-/// All other values pass as in any `extern "C"` function. They must be one value each: numbers, `bool`, `char`,
-/// pointers. Text and lists pass as a pointer and a length.
+/// A reference whose type hides behind an alias, or was declared in another block, is a compile error without its mark.
+///
+/// Text and lists pass as well, alone or in an `Option`. `N` is an integer of 8 to 64 bits, `f32` or `f64`:
+///
+/// | type | argument of an import | parameter of an export | result of an import | result of an export |
+/// |---|---|---|---|---|
+/// | `&str`, `&[N]` | lent for the call | lent for the call * | no | copied by the host * (`&'static` as it is) |
+/// | `&mut [N]` | lent for the call, and the host may change it | no | no | no |
+/// | `String`, `Vec<N>` | lent, then dropped * | the guest's own * | the guest's own * | copied by the host, then dropped * |
+///
+/// What is marked * needs the feature `alloc`. Text from the host that isn't UTF-8 makes the guest panic.
+///
+/// A function that returns `Result<T, String>` can fail (feature `alloc`): an import returns the host's message as the
+/// error, and the error of an export is raised in the host.
+///
+#[cfg_attr(feature = "alloc", doc = "```")]
+#[cfg_attr(not(feature = "alloc"), doc = "```ignore")]
+/// # use externref_guest::{externref, Resource};
+/// # pub enum File {}
+/// #[externref]
+/// #[link(wasm_import_module = "files")]
+/// extern "C" {
+///     fn read(file: &Resource<File>, name: Option<&str>) -> Result<String, String>;
+/// }
+///
+/// #[externref]
+/// #[no_mangle]
+/// pub extern "C" fn lengths(file: &Resource<File>, weights: &[f64]) -> Result<Vec<u32>, String> {
+///     let text = unsafe { read(file, None) }?;
+///     if weights.is_empty() {
+///         return Err("there is nothing to weigh".to_owned());
+///     }
+///     Ok(text.lines().map(|line| line.len() as u32).collect())
+/// }
+/// ```
+///
+/// All other values pass as in any `extern "C"` function, and must be one value each: numbers, `bool`, `char`,
+/// pointers. A `bool` or `char` from the host that is none makes the guest panic; integers of 8 and 16 bits wrap.
+///
+/// # Objects of the host
+///
+/// A block can declare types of the host's objects, and their members. The import module is then `client`, unless
+/// `#[link(wasm_import_module = "...")]` names another.
+///
+/// ```
+/// # use externref_guest::externref;
+/// #[externref]
+/// extern "C" {
+///     pub type Vector3;
+///
+///     #[externref(constructor)]
+///     pub fn new(x: f64) -> Vector3;
+///     #[externref(static_method = Vector3)]
+///     pub fn origin() -> Vector3;
+///     #[externref(method)]
+///     pub fn add(this: &Vector3, other: &Vector3) -> Vector3;
+///     #[externref(method, overload = "f64")]
+///     #[link_name = "add"]
+///     pub fn add_scalar(this: &Vector3, scalar: f64) -> Vector3;
+///     #[externref(getter)]
+///     pub fn x(this: &Vector3) -> f64;
+///     #[externref(setter)]
+///     pub fn set_x(this: &Vector3, x: f64);
+///
+///     pub type Object3D;
+///     #[externref(setter)]
+///     pub fn set_position(this: &Object3D, position: Vector3);
+///
+///     #[externref(extends = Object3D)]
+///     pub type Mesh;
+///     #[externref(global)]
+///     pub fn selected() -> Option<Mesh>;
+/// }
+///
+/// #[externref]
+/// #[no_mangle]
+/// pub extern "C" fn centre() {
+///     if let Some(mesh) = selected() {
+///         mesh.set_position(Vector3::origin().add_scalar(1.0)); // a `Mesh` is an `Object3D` as well
+///     }
+/// }
+/// ```
+///
+/// Such a type owns its object as a [`Resource`] does, and is [`HostObject`]; `extends` adds `Deref`, `AsRef` and
+/// `From`. In functions outside of the block, mark it with `#[resource]`. Members are safe to call unless they are
+/// declared `unsafe`. `#[link_name = "..."]` is the host's name of a member, if it has another one in Rust;
+/// `overload` tells apart functions that have the same name there. With `fake = path`, the stand-in of a member is a
+/// function of a type of the same name in that module, `path::Vector3::add`, whose first parameter is the object.
 ///
 /// # Arguments
 ///
