@@ -1,8 +1,10 @@
 """``[tool.externref]`` of a project's pyproject.toml, as frozen values.
 
 A value comes from the first of these that has it: the config-settings of the front end (``-C externref.profile=dev``),
-the environment (``EXTERNREF_PROFILE=dev``), the file, the default. The JSON Schema that ships with the package is the
-one list of keys: their types, their defaults, and the words in which an error says what was expected.
+the environment (``EXTERNREF_PROFILE=dev``), the file, the default. Of the settings, and of the variables, those for one
+module (``externref.my_plugin.profile``, ``EXTERNREF_MY_PLUGIN_PROFILE``) come before those for all. The JSON Schema
+that ships with the package is the one list of keys: their types, their defaults, and the words in which an error says
+what was expected.
 """
 
 from __future__ import annotations
@@ -50,8 +52,17 @@ _KEY_FOR_ARGUMENT: Final = {
 }
 """Arguments of cargo that have a key of their own, so that the engine knows their value."""
 
-_ENGINE_ARGUMENTS: Final = frozenset({"--message-format", "--"})
-"""Arguments of cargo that would take away what the engine reads."""
+_ENGINE_ARGUMENTS: Final = {
+    "cargo-args": frozenset({"--message-format", "--"}),
+    "optimize": frozenset({"-o", "--output", "-S", "--emit-text", "-h", "--help", "--version", "--"}),
+}
+"""Arguments of cargo and wasm-opt that would take away what the engine reads."""
+
+_WORDS: Final = frozenset({"cargo-args", "optimize"})
+"""Keys whose overrides are split as a shell does it; other lists are split at commas and spaces."""
+
+_OR_FALSE: Final = frozenset({"table", "optimize"})
+"""Keys that can be false as well as what they are else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +94,17 @@ class ModuleConfig:
     drop_hook: tuple[str, str] | None
     """Module and name of the import that is called with each dropped reference."""
     require_direct: bool
-    debug_info: Literal["keep", "strip", "names"]
+    debug_info: Literal["keep", "strip", "names", "split"]
     interface: bool
     """Whether the section ``externref.interface`` stays in the module."""
     bindings: tuple[str, ...]
     """Languages in which a host is written beside the module: ``python``, ``javascript``."""
     types: tuple[tuple[str, str], ...]
     """The Python class, as ``package.module:Class``, behind resource types by name."""
+    optimize: tuple[str, ...]
+    """Arguments of wasm-opt; it is not run if there are none."""
+    wasm_opt: str
+    """The wasm-opt to run: a name for ``PATH``, or a path, relative to the project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +165,20 @@ def load_config(
             remedy='add it, with the package that receives the module:\n[tool.externref]\npackage = "my_plugin"',
         )
     tables = _module_tables(table, project_dir / "pyproject.toml")
-    overrides = {**_from_environment(environ), **_from_config_settings(config_settings or {})}
-    skip = overrides.pop("skip", _Value(False, ""))
-    _refuse_override_of_several(overrides, tables)
+    labels = [_label(values) for values in tables]
+    variables, settings = _from_environment(environ), _from_config_settings(config_settings or {}, labels)
+    _refuse_override_of_several({**variables, **settings[None]}, tables)
+    skip = {**variables, **settings[None]}.get("skip", _Value(False, ""))
+    modules = (
+        {**values, **variables, **_from_environment(environ, label), **settings[None], **settings[label]}
+        for values, label in zip(tables, labels, strict=True)
+    )
     return Config(
         project_dir=project_dir,
-        modules=tuple(_module({**values, **overrides}, project_dir) for values in tables),
+        modules=tuple(
+            _module({key: value for key, value in values.items() if value is not skip}, project_dir)
+            for values in modules
+        ),
         skip=cast("bool", skip.raw),
     )
 
@@ -208,36 +231,61 @@ def _module_tables(table: dict[str, Any], path: Path) -> list[dict[str, _Value]]
 # Overrides
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, _Value]:
-    """Read the variable of every key; other variables with the prefix belong to other tools."""
+def _label(values: Mapping[str, _Value]) -> str:
+    """Return the word by which overrides name a module: its key ``name``, or else its ``package``."""
+    value = values.get("name") or values.get("package")
+    return str(value.raw) if value else ""
+
+
+def _variable(key: str, label: str | None = None) -> str:
+    words = [key] if label is None else [label, key]
+    return _VARIABLE_PREFIX + re.sub(r"\W", "_", "_".join(words)).upper()
+
+
+def _from_environment(environ: Mapping[str, str], label: str | None = None) -> dict[str, _Value]:
+    """Read the variable of every key, for all modules or for one; other variables with the prefix are of other tools.
+
+    A name that can be read both ways is that of a variable for all modules.
+    """
+    keys = [*schema()["properties"], *(() if label else ("skip",))]
+    general = {_variable(key) for key in schema()["properties"]} if label else set()
     found = {}
-    for key in [*schema()["properties"], "skip"]:
-        variable = _VARIABLE_PREFIX + key.upper().replace("-", "_")
+    for key in keys:
+        variable = _variable(key, label)
         text = environ.get(variable)
-        if text:
+        if text and variable not in general:
             found[key] = _parse(key, [text], f"environment variable {variable}")
     return found
 
 
-def _from_config_settings(settings: ConfigSettings) -> dict[str, _Value]:
-    found = {}
+def _from_config_settings(settings: ConfigSettings, labels: Sequence[str]) -> dict[str | None, dict[str, _Value]]:
+    """Sort the settings by the module that they are for; those of ``None`` are for all."""
+    found: dict[str | None, dict[str, _Value]] = {label: {} for label in (None, *labels)}
     for setting, given in settings.items():
         if not setting.startswith(_SETTING_PREFIX):
             continue
-        key = setting.removeprefix(_SETTING_PREFIX)
+        label, dot, key = setting.removeprefix(_SETTING_PREFIX).rpartition(".")
         origin = f"config setting {setting}"
-        if key not in schema()["properties"] and key != "skip":
+        if dot and label not in labels:
+            raise ConfigError(
+                f"there is no module {label}, expected one of those below",
+                where=origin,
+                remedy=f"modules, by their keys name or package: {', '.join(labels)}",
+            )
+        if key not in schema()["properties"] and (dot or key != "skip"):
             raise _unknown_key(key, origin)
         texts = list(map(str, given)) if isinstance(given, list) else ["true" if given in (None, "") else str(given)]
-        found[key] = _parse(key, texts, origin)
+        found[label if dot else None][key] = _parse(key, texts, origin)
     return found
 
 
 def _parse(key: str, texts: Sequence[str], origin: str) -> _Value:
     """Turn the words of an override into a value of the key's type; the schema judges it afterwards."""
     kind = "boolean" if key == "skip" else schema()["properties"][key].get("type")
-    if kind == "array":
-        split = shlex.split if key == "cargo-args" else re.compile(r"[\s,]+").split
+    if key in _OR_FALSE and len(texts) == 1 and texts[0].lower() in _FALSE:
+        return _Value(False, origin)
+    if kind == "array" or key in _WORDS:
+        split = shlex.split if key in _WORDS else re.compile(r"[\s,]+").split
         return _Value([word for text in texts for word in split(text) if word], origin)
     if kind == "object":
         pairs = [word.partition("=") for text in texts for word in re.split(r"[\s,]+", text) if word]
@@ -249,8 +297,6 @@ def _parse(key: str, texts: Sequence[str], origin: str) -> _Value:
         if text.lower() not in _TRUE | _FALSE:
             raise ConfigError(f"{key} is {_shown(text)}, expected true or false", where=origin)
         return _Value(text.lower() in _TRUE, origin)
-    if key == "table" and text.lower() in _FALSE:
-        return _Value(False, origin)
     return _Value(text, origin)
 
 
@@ -303,6 +349,8 @@ def _module(values: Mapping[str, _Value], project_dir: Path) -> ModuleConfig:
         interface=get("interface"),
         bindings=tuple(get("bindings")),
         types=tuple(sorted(get("types").items())),
+        optimize=tuple(get("optimize") or ()),
+        wasm_opt=get("wasm-opt"),
     )
 
 
@@ -319,25 +367,28 @@ def _judge(key: str, value: _Value) -> ExternrefBuildError | None:
         return ConfigError(
             f"{key} is {_shown(value.raw)}, expected {definition['description']}", where=f"{value.origin}, key {key}"
         )
-    return _refused_argument(value) if key == "cargo-args" else None
+    return _refused_argument(key, value) if key in _ENGINE_ARGUMENTS else None
 
 
-def _refused_argument(value: _Value) -> ConfigError | None:
-    for argument in cast("list[str]", value.raw):
+def _refused_argument(key: str, value: _Value) -> ConfigError | None:
+    of_cargo = key == "cargo-args"
+    where = f"{value.origin}, key {key}"
+    for argument in cast("list[str]", value.raw or []):
         flag = argument.partition("=")[0]
-        where = f"{value.origin}, key cargo-args"
-        if flag in _KEY_FOR_ARGUMENT:
-            key = _KEY_FOR_ARGUMENT[flag]
+        if of_cargo and flag in _KEY_FOR_ARGUMENT:
+            proper = _KEY_FOR_ARGUMENT[flag]
             return ConfigError(
-                f"cargo-args holds {_shown(argument)}, expected the key {key} to say it",
+                f"cargo-args holds {_shown(argument)}, expected the key {proper} to say it",
                 where=where,
-                remedy=f"use the key {key} of [tool.externref]",
+                remedy=f"use the key {proper} of [tool.externref]",
             )
-        if flag in _ENGINE_ARGUMENTS:
+        if flag in _ENGINE_ARGUMENTS[key]:
             return ConfigError(
-                f"cargo-args holds {_shown(argument)}, which the build needs for itself",
+                f"{key} holds {_shown(argument)}, which the build needs for itself",
                 where=where,
-                remedy="arguments of rustc belong into rustflags of .cargo/config.toml, or RUSTFLAGS",
+                remedy="arguments of rustc belong into rustflags of .cargo/config.toml, or RUSTFLAGS"
+                if of_cargo
+                else "take it out: input, output and format are those of the module",
             )
     return None
 

@@ -63,6 +63,8 @@ def test_one_key_is_enough(tmp_path: Path) -> None:
             interface=True,
             bindings=(),
             types=(),
+            optimize=(),
+            wasm_opt="wasm-opt",
         ),
     )
 
@@ -92,6 +94,8 @@ def test_every_key_of_the_documentation(tmp_path: Path) -> None:
         interface = false
         bindings = ["python", "javascript"]
         types = { Row = "my_plugin.database:Row" }
+        optimize = ["-O3", "--converge"]
+        wasm-opt = "tools/wasm-opt"
         """,
     )
     assert module == ModuleConfig(
@@ -116,6 +120,8 @@ def test_every_key_of_the_documentation(tmp_path: Path) -> None:
         interface=False,
         bindings=("python", "javascript"),
         types=(("Row", "my_plugin.database:Row"),),
+        optimize=("-O3", "--converge"),
+        wasm_opt="tools/wasm-opt",
     )
     assert {key.replace("-", "_") for key in schema()["properties"]} == {f.name for f in fields(module)} - {
         "project_dir"
@@ -164,6 +170,9 @@ def test_several_modules(tmp_path: Path) -> None:
         ("interface", "0", "interface", False),
         ("bindings", "python", "bindings", ("python",)),
         ("types", "Row=a.b:Row Hits=c:Hits", "types", (("Hits", "c:Hits"), ("Row", "a.b:Row"))),
+        ("optimize", "-O3 '--pass-arg=a b'", "optimize", ("-O3", "--pass-arg=a b")),
+        ("optimize", "no", "optimize", ()),
+        ("wasm-opt", "/opt/wasm-opt", "wasm_opt", "/opt/wasm-opt"),
     ],
 )
 @pytest.mark.parametrize("by", ["environment", "config setting"])
@@ -187,6 +196,52 @@ def test_the_nearer_word_wins(tmp_path: Path) -> None:
     assert load_one(tmp_path, text).profile == "in-file"
     assert load_one(tmp_path, text, environ=environ).profile == "in-environment"
     assert load_one(tmp_path, text, {"externref.profile": "in-setting"}, environ).profile == "in-setting"
+
+
+TWO = """
+[[tool.externref.modules]]
+package = "outer.one"
+profile = "in-file"
+[[tool.externref.modules]]
+package = "outer.two"
+name = "second"
+profile = "in-file"
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "environ", "profiles"),
+    [
+        ({}, {"EXTERNREF_SECOND_PROFILE": "a"}, ["in-file", "a"]),
+        ({}, {"EXTERNREF_OUTER_ONE_PROFILE": "a", "EXTERNREF_PROFILE": "b"}, ["a", "b"]),
+        ({"externref.second.profile": "a"}, {"EXTERNREF_SECOND_PROFILE": "b"}, ["in-file", "a"]),
+        ({"externref.outer.one.profile": "a", "externref.profile": "b"}, {}, ["a", "b"]),
+        ({"externref.profile": "a"}, {"EXTERNREF_SECOND_PROFILE": "b"}, ["a", "a"]),
+    ],
+)
+def test_overrides_of_one_module(
+    tmp_path: Path, settings: ConfigSettings, environ: dict[str, str], profiles: list[str]
+) -> None:
+    """In each place, what names the module wins; and every place comes before the next."""
+    assert [module.profile for module in load(tmp_path, TWO, settings, environ).modules] == profiles
+
+
+def test_one_module_can_be_renamed_by_an_override(tmp_path: Path) -> None:
+    config = load(tmp_path, TWO, environ={"EXTERNREF_SECOND_NAME": "other"})
+    assert [module.name for module in config.modules] == [None, "other"]
+
+
+def test_a_name_that_can_be_read_both_ways_is_for_all(tmp_path: Path) -> None:
+    two = TWO.replace("second", "all") + 'features = ["own"]\n'
+    first, second = load(tmp_path, two, environ={"EXTERNREF_ALL_FEATURES": "true"}).modules
+    assert (first.all_features, second.all_features, second.features) == (True, True, ("own",))
+
+
+def test_a_setting_for_a_module_that_is_not_there(tmp_path: Path) -> None:
+    said = message(tmp_path, TWO, {"externref.secnd.profile": "dev"})
+    assert "there is no module secnd" in said
+    assert "config setting externref.secnd.profile" in said
+    assert "outer.one, second" in said
 
 
 def test_front_ends_repeat_settings(tmp_path: Path) -> None:
@@ -266,7 +321,13 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
         ('table = ""', 'table is ""', "or false"),
         ('drop-hook = "dropped"', 'drop-hook is "dropped"', "module::name"),
         ('drop-hook = "::dropped"', 'drop-hook is "::dropped"', "module::name"),
-        ('debug-info = "some"', 'debug-info is "some"', '"keep", "strip" or "names"'),
+        ('debug-info = "some"', 'debug-info is "some"', '"keep", "split", "names" or "strip"'),
+        ("optimize = true", "optimize is true", "or false"),
+        ("optimize = []", "optimize is []", "arguments of wasm-opt"),
+        ('optimize = "-O3"', 'optimize is "-O3"', "a list"),
+        ('optimize = ["-O3", "-o", "x"]', 'optimize holds "-o"', "take it out"),
+        ('optimize = ["--output=x"]', 'optimize holds "--output=x"', "take it out"),
+        ('wasm-opt = ""', 'wasm-opt is ""', "path of a program"),
         ("modules = 1", "package beside modules", "inside one of the modules"),
     ],
 )

@@ -15,13 +15,14 @@ from externref_build.build.hosts import make_hosts, without_interface
 from externref_build.build.packages import package_folder
 from externref_build.build.progress import Progress
 from externref_build.config import Config, ModuleConfig
-from externref_build.errors import ConfigError, ExternrefBuildError, OutputError
+from externref_build.errors import ConfigError, ExternrefBuildError, InvalidResultError, OutputError
 from externref_build.guests.cargo import GuestModule, GuestPlan, compile_guest, plan_guest
 from externref_build.guests.manifest import default_name
 from externref_build.output import write_whole
+from externref_build.wasm.custom import custom_contents, is_dwarf, name_debug_file, without_custom
 
 if TYPE_CHECKING:
-    from externref_build.guests.cargo import GuestModule
+    from externref_build.build.optimize import WasmOpt
     from externref_build.processor.report import Report
 
 
@@ -47,6 +48,10 @@ class BuildResult:
     """False if the file was there already with these bytes, and was left alone."""
     validated_by: str | None
     """Version of the wasmtime that has now validated the result, if any did."""
+    optimizer: WasmOpt | None
+    """What optimised it, if that was asked for."""
+    files: tuple[Path, ...]
+    """What was written besides: hosts, and the file with the debug info, if that was split off."""
 
 
 def module_file_name(module: ModuleConfig) -> str:
@@ -116,11 +121,13 @@ def build_module(
 
     Raises ExternrefBuildError; whatever lay in the output's place before is then unchanged.
     """
+    from externref_build.build.optimize import find_wasm_opt, optimize
     from externref_build.processor import Processor
 
     path = (output_folder or package_folder(module)) / module_file_name(module)
     started = time.perf_counter()
     environ = cargo_environ(os.environ if environ is None else environ, progress)
+    wasm_opt = find_wasm_opt(module, environ) if module.optimize else None
     plan = plan_guest(module, environ=environ)
     guest = compile_guest(plan, environ=environ)
     compiled = time.perf_counter()
@@ -133,28 +140,44 @@ def build_module(
         table=module.table,
         drop_hook=module.drop_hook,
         require_direct=module.require_direct,
-        debug_info=module.debug_info,
+        debug_info="keep" if module.debug_info == "split" else module.debug_info,
         interface=module.interface or bool(module.bindings),
     )
     try:
-        result = processor.process(source)
+        processed = processor.process(source)
     except ExternrefBuildError as error:
         error.located(str(guest.path))
         raise
     report = processor.report
     assert report is not None, "the processor reports what it processed"
     progress.step("Processed", _summary(report, time.perf_counter() - compiled))
-    hosts = make_hosts(module, result, module_stem(module))
+    hosts = make_hosts(module, processed, module_stem(module))
     if not module.interface:
-        result = without_interface(result)
-    validated_by = _check(source, result, report, progress)
+        processed = without_interface(processed)
+    result = optimize(source, processed, module, wasm_opt, environ, progress) if wasm_opt else processed
+    validated_by = _check(source, processed, result, report, progress)
+    files: tuple[Path, ...] = ()
+    if module.debug_info == "split":
+        result, files = _split_debug_info(result, guest, path, progress)
     _warn_of_paths(result, guest.workspace_root, module, progress)
     written = write_whole(path, result)
     progress.step("Wrote" if written else "Kept", f"{path}" if written else f"{path}, which is unchanged")
     for name, content in hosts.items():
         write_whole(path.with_name(name), content)
-    digest = hashlib.sha256(result).hexdigest()
-    return BuildResult(module, path, guest, plan, report, digest, len(source), len(result), written, validated_by)
+    return BuildResult(
+        module=module,
+        path=path,
+        guest=guest,
+        plan=plan,
+        report=report,
+        sha256=hashlib.sha256(result).hexdigest(),
+        input_size=len(source),
+        output_size=len(result),
+        written=written,
+        validated_by=validated_by,
+        optimizer=wasm_opt,
+        files=(*(path.with_name(name) for name in hosts), *files),
+    )
 
 
 def cargo_environ(environ: Mapping[str, str], progress: Progress) -> dict[str, str]:
@@ -184,14 +207,34 @@ def use_existing_module(module: ModuleConfig, *, progress: Progress, output_fold
     return paths[0]
 
 
-def _check(source: bytes, result: bytes, report: Report, progress: Progress) -> str | None:
+def _check(source: bytes, processed: bytes, result: bytes, report: Report, progress: Progress) -> str | None:
     from externref_build.build.checks import check_result
 
     started = time.perf_counter()
-    version = check_result(source, result, report)
+    try:
+        version = check_result(source, result, report)
+    except InvalidResultError as error:
+        if result is not processed and check_result(source, processed, report):
+            error.remedy = "it was valid before wasm-opt: see what the arguments in the key optimize do"
+        raise
     if version:
         progress.step("Validated", f"with wasmtime {version} in {time.perf_counter() - started:.2f} s")
     return version
+
+
+def _split_debug_info(
+    result: bytes, guest: GuestModule, path: Path, progress: Progress
+) -> tuple[bytes, tuple[Path, ...]]:
+    """Put the module with its debug info beside what cargo made; return the module without, and where that is."""
+    if not any(map(is_dwarf, custom_contents(result))):
+        progress.warn(
+            'there is no debug info to split: the profile may need debug = true, or "line-tables-only", in Cargo.toml'
+        )
+        return result, ()
+    debug_file = guest.path.with_name(f"{path.stem}.debug.wasm")
+    write_whole(debug_file, result)
+    progress.step("Split", f"debug info into {debug_file}")
+    return name_debug_file(without_custom(result, is_dwarf), debug_file.name), (debug_file,)
 
 
 def _warn_of_paths(result: bytes, workspace_root: Path, module: ModuleConfig, progress: Progress) -> None:

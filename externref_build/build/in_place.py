@@ -85,7 +85,7 @@ def build_in_place(
         results.append(result)
         entries.pop(name, None)
         if inputs is not None:
-            entries[name] = make_entry(module, environ, inputs, _outputs(result), result.guest, result.plan)
+            entries[name] = make_entry(result, environ, inputs)
     names = {path.relative_to(config.project_dir).as_posix() for path in paths}
     write_ledger(config.project_dir, {name: entry for name, entry in entries.items() if name in names})
     return results
@@ -136,11 +136,9 @@ def _keep(
         output_size=module_state.size,
         written=False,
         validated_by=None,
+        optimizer=entry.optimizer,
+        files=tuple(module.project_dir / name for name in entry.outputs if module.project_dir / name != path),
     )
-
-
-def _outputs(result: BuildResult) -> list[Path]:
-    return [result.path.with_name(name) for name in output_file_names(result.module)]
 
 
 def remove_former_modules(config: Config, folder_of: FolderOf = package_folder) -> None:

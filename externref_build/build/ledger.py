@@ -11,12 +11,14 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from externref_build._version import __version__
+from externref_build.build.engine import BuildResult
+from externref_build.build.optimize import WasmOpt
 from externref_build.config import ModuleConfig
 from externref_build.errors import ExternrefBuildError
 from externref_build.guests.cargo import GuestModule, GuestPlan
@@ -60,6 +62,7 @@ class Entry:
     """The module as the linker left it."""
     guest_path: str
     plan: GuestPlan
+    optimizer: WasmOpt | None
 
 
 def read_ledger(project_dir: Path) -> dict[str, Entry]:
@@ -86,28 +89,24 @@ def take_inputs(module: ModuleConfig, environ: Mapping[str, str]) -> dict[str, F
     return {_name(path, module.project_dir): _state(path) for path in paths}
 
 
-def make_entry(
-    module: ModuleConfig,
-    environ: Mapping[str, str],
-    inputs: Mapping[str, FileState],
-    outputs: Iterable[Path],
-    guest: GuestModule,
-    plan: GuestPlan,
-) -> Entry:
+def make_entry(result: BuildResult, environ: Mapping[str, str], inputs: Mapping[str, FileState]) -> Entry:
     """Make the entry of a module that has just been built; ``inputs`` were taken before, without what cargo wrote."""
+    module, guest = result.module, result.guest
     lock = guest.workspace_root / "Cargo.lock"
     locked = {_name(lock, module.project_dir): _state(lock)} if lock.is_file() else {}
-    further = {_name(path, module.project_dir): _state(path) for path in _further_inputs(guest)}
+    paths = [*_further_inputs(guest), *([Path(result.optimizer.path)] if result.optimizer else ())]
+    further = {_name(path, module.project_dir): _state(path) for path in paths}
     return Entry(
         made_by=_maker(),
         settings=_settings(module),
         variables=_variables(environ),
         inputs={**further, **inputs, **locked},
-        outputs={_name(path, module.project_dir): _state(path) for path in outputs},
-        compiler=_compiler(plan),
+        outputs={_name(path, module.project_dir): _state(path) for path in (result.path, *result.files)},
+        compiler=_compiler(result.plan),
         guest=_state(guest.path),
         guest_path=str(guest.path),
-        plan=plan,
+        plan=result.plan,
+        optimizer=result.optimizer,
     )
 
 
@@ -226,4 +225,6 @@ def _entry(raw: Mapping[str, Any]) -> Entry:
     plan["argv"], plan["tools"] = tuple(plan["argv"]), tuple(plan["tools"])
     plan["crates"] = tuple(Crate(**{**crate, "dependencies": tuple(crate["dependencies"])}) for crate in plan["crates"])
     states = {key: {name: FileState(**state) for name, state in raw[key].items()} for key in ("inputs", "outputs")}
-    return Entry(**{**raw, **states, "guest": FileState(**raw["guest"]), "plan": GuestPlan(**plan)})
+    optimizer = WasmOpt(**raw["optimizer"]) if raw["optimizer"] else None
+    guest = FileState(**raw["guest"])
+    return Entry(**{**raw, **states, "guest": guest, "plan": GuestPlan(**plan), "optimizer": optimizer})

@@ -173,10 +173,11 @@ def _tools(result: BuildResult) -> list[Component]:
     from cyclonedx.model.component import Component, ComponentType
     from packageurl import PackageURL
 
+    told = [*result.guest.tools, *([f"wasm-opt {result.optimizer.version}"] if result.optimizer else ())]
     own = PackageURL(type="pypi", name="externref-build", version=__version__)
     return [
         Component(type=ComponentType.APPLICATION, name="externref-build", version=__version__, purl=own),
-        *map(_told_tool, result.guest.tools),
+        *map(_told_tool, told),
     ]
 
 

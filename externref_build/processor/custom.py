@@ -58,8 +58,8 @@ def add_target_feature(section: bytes | memoryview) -> bytes:
     return _vector([prefix + encode_name(name) for prefix, name in kept])
 
 
-def add_producer(section: bytes | memoryview) -> bytes:
-    """Add this tool to the tools that processed a module (tool conventions, "Producers Section")."""
+def add_producer(section: bytes | memoryview, tool: str = _TOOL, version: str = __version__) -> bytes:
+    """Add a tool, by default this one, to the tools that processed a module (tool conventions, "Producers Section")."""
     reader = Reader(section)
     fields: dict[str, list[tuple[str, str]]] = {}
     if section:
@@ -68,9 +68,9 @@ def add_producer(section: bytes | memoryview) -> bytes:
             for _ in range(reader.count("producers", 2)):
                 field.append((reader.name("a producer"), reader.name("a version")))
     processed = fields.setdefault("processed-by", [])
-    processed[:] = [entry for entry in processed if entry[0] != _TOOL] + [(_TOOL, __version__)]
+    processed[:] = [entry for entry in processed if entry[0] != tool] + [(tool, version)]
     encoded = [
-        encode_name(field) + _vector([encode_name(tool) + encode_name(version) for tool, version in entries])
+        encode_name(field) + _vector([encode_name(name) + encode_name(told) for name, told in entries])
         for field, entries in fields.items()
     ]
     return _vector(encoded)
