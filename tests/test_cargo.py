@@ -26,7 +26,7 @@ from externref_build.guests.cargo_config import CargoConfig, read_cargo_config
 from externref_build.guests.manifest import default_name, guest_sources
 from externref_build.guests.remap import dependency_flags
 from externref_build.guests.run import run
-from externref_build.guests.sdk import provide_sdk, sdk_version
+from externref_build.guests.sdk import SDK_CRATE, provide_sdk, sdk_version
 from externref_build.guests.toolchain import Toolchain, choose_target, find_toolchain, installation_command
 
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("toolchain")]
@@ -559,7 +559,8 @@ def test_a_damaged_copy_is_replaced(tmp_path: Path) -> None:
     assert provide_sdk(tmp_path) == copy
     assert (copy / "src" / "lib.rs").read_bytes() == whole
     assert not (copy / "src" / "extra.rs").exists()
-    assert sorted(path.name for path in copy.parent.iterdir()) == [".gitignore", "copying", copy.name]
+    assert (copy.parent / SDK_CRATE).readlink() == Path(copy.name), "editors find it under a name that stays"
+    assert sorted(path.name for path in copy.parent.iterdir()) == [".gitignore", "copying", SDK_CRATE, copy.name]
 
 
 def test_builds_at_once_make_one_copy(tmp_path: Path) -> None:
@@ -569,7 +570,7 @@ def test_builds_at_once_make_one_copy(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         ((copy, _),) = set(pool.map(provide, range(40)))
-    assert sorted(path.name for path in copy.parent.iterdir()) == [".gitignore", "copying", copy.name]
+    assert sorted(path.name for path in copy.parent.iterdir()) == [".gitignore", "copying", SDK_CRATE, copy.name]
 
 
 def test_a_workspace_that_cannot_be_written(tmp_path: Path) -> None:

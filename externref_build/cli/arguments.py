@@ -32,6 +32,9 @@ class Arguments(argparse.Namespace):
     project: str
     config_settings: list[tuple[str, str]]
     check: bool
+    # new
+    name: str
+    backend: str
     # check
     wheels: list[str]
     against: str | None
@@ -102,6 +105,7 @@ def build_parser() -> argparse.ArgumentParser:
         command.set_defaults(run=_command(module))
         return command
 
+    _add_new(add("new", "new", "start a project that builds, tests and passes check at once"))
     _add_process(add("process", "process", "rewrite a linked module so that it holds real externrefs"))
     _add_build(add("build", "build", "build the modules of a project, as its wheel would hold them"))
     _add_inspect(add("inspect", "inspect", "show what a module declares, and how its functions are lowered"))
@@ -117,6 +121,16 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="print JSON")
     add("sdk-path", "sdk_path", "print the folder of the Rust crate externref-guest that belongs to this version")
     return parser
+
+
+def _add_new(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", metavar="NAME", help="the name of the project, and of its folder, such as my-plugin")
+    command.add_argument(
+        "--backend",
+        choices=("setuptools", "maturin", "hatchling"),
+        default="setuptools",
+        help="what builds the wheel; maturin for a native extension besides the plugin [setuptools]",
+    )
 
 
 def _add_process(command: argparse.ArgumentParser) -> None:

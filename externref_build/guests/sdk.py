@@ -8,8 +8,10 @@ never changed once it is in place, and builds that run at once cannot disturb on
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -52,6 +54,9 @@ def provide_sdk(workspace_root: Path) -> Path:
         if not _holds(copy, files):
             with exclusive(parent / "copying"):
                 _put_in_place(copy, files)
+        with contextlib.suppress(OSError):
+            # No build needs it.
+            _lead_editors_to(copy)
     except OSError as error:
         raise OutputError(
             f"the guest crate {SDK_CRATE} cannot be copied into the workspace: {error.strerror}",
@@ -59,6 +64,26 @@ def provide_sdk(workspace_root: Path) -> Path:
             remedy="make the folder writable, or build from a copy of the project",
         ) from error
     return copy
+
+
+def _lead_editors_to(copy: Path) -> None:
+    """See that the crate has a name in the folder that stays the same, for ``[patch]`` tables in files of the user.
+
+    It is a link to the copy; where the system allows none, a copy of its own.
+    """
+    name = copy.with_name(SDK_CRATE)
+    if name.is_symlink() and str(name.readlink()) == copy.name:
+        return
+    if name.is_dir() and not name.is_symlink():
+        if _holds(name, _sdk_files()):
+            return
+        shutil.rmtree(name)
+    link = name.with_name(f"link-{secrets.token_hex(6)}")
+    try:
+        link.symlink_to(copy.name, target_is_directory=True)
+    except OSError:
+        shutil.copytree(copy, link)
+    link.replace(name)
 
 
 def own_folder(root: Path) -> Path:
