@@ -34,7 +34,7 @@ class _Backend:
 _BACKENDS: Final = {
     "setuptools": _Backend("setuptools>=77", "setuptools.build_meta"),
     "hatchling": _Backend("hatchling>=1.28", "hatchling.build"),
-    "maturin": _Backend("maturin>=1.9,<2", "externref_build.backends.maturin"),
+    "maturin": _Backend("maturin>=1.12.6,<2", "externref_build.backends.maturin"),
 }
 
 _RUST_WORDS: Final = re.compile(
