@@ -12,7 +12,6 @@ import keyword
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from textwrap import indent
 from typing import Final
 
@@ -20,6 +19,7 @@ from externref_build._version import __version__
 from externref_build.bindings.model import Function, ImportModule, Member, Model
 from externref_build.bindings.names import camel_case, unique_identifiers
 from externref_build.bindings.python.docs import docstring
+from externref_build.bindings.python.embed import runtime, spell_imports
 from externref_build.bindings.python.layout import call, quoted
 from externref_build.bindings.python.types import Spelling
 from externref_build.errors import BindingError
@@ -77,7 +77,6 @@ def generate(model: Model, *, name: str, types: Mapping[str, str] | None = None)
     """
     mapped = dict(types or {})
     _check_types(model, mapped)
-    runtime_imports, runtime = _runtime()
     names = _names(model, name)
     spelling = _spelling(model, names, mapped)
     body = [
@@ -86,22 +85,15 @@ def generate(model: Model, *, name: str, types: Mapping[str, str] | None = None)
         _plugin(model, name, names, spelling),
     ]
     public = sorted({names.plugin, *names.hosts.values(), *names.resources.values(), *_PUBLIC})
-    imports = _merge_imports(runtime_imports, _user_imports(mapped, names), "\n".join(body))
+    imports = _imports(_user_imports(mapped, names), "\n".join(body))
     parts = [
         f"{_header(model, name, names)}\n\n{imports}",
         "__all__ = [\n" + "".join(f'    "{entry}",\n' for entry in public) + "]",
         *body,
         "# What follows is the same for every plugin.",
-        runtime,
+        runtime().body,
     ]
     return "\n\n\n".join(part.strip("\n") for part in parts if part) + "\n"
-
-
-def _runtime() -> tuple[str, str]:
-    """Return the imports of the runtime, and what follows them."""
-    text = Path(__file__).with_name("runtime.py").read_text(encoding="utf-8")
-    _, imports, body = re.split(r"^# (?:imports|runtime)\n", text, flags=re.MULTILINE)
-    return imports.strip(), body.strip()
 
 
 def _check_types(model: Model, mapped: Mapping[str, str]) -> None:
@@ -120,8 +112,7 @@ def _check_types(model: Model, mapped: Mapping[str, str]) -> None:
 
 
 def _names(model: Model, name: str) -> _Names:
-    runtime_imports, _ = _runtime()
-    taken = {*_KEYWORDS, *dir(builtins), *_PUBLIC, *_imported(runtime_imports), "Buffer", "NewType", "Protocol"}
+    taken = {*_KEYWORDS, *dir(builtins), *_PUBLIC, *runtime().imported(), "Buffer", "NewType", "Protocol"}
     taken |= {"TYPE_CHECKING", "TypedDict", "annotations"}
     plugin = unique_identifiers([camel_case(name)], taken)[camel_case(name)]
     resources = unique_identifiers(model.resources, {*taken, plugin})
@@ -140,10 +131,6 @@ def _names(model: Model, name: str) -> _Names:
 def _host_name(module: str) -> str:
     name = camel_case(module)
     return name if name.endswith("Host") else f"{name}Host"
-
-
-def _imported(imports: str) -> set[str]:
-    return set(re.findall(r"\w+", imports)) - {"from", "import"}
 
 
 def _spelling(model: Model, names: _Names, mapped: Mapping[str, str]) -> Spelling:
@@ -181,22 +168,13 @@ def _header(model: Model, name: str, names: _Names) -> str:
     return "# ruff: noqa\n" + '"""' + "\n".join(lines) + '\n"""'
 
 
-def _merge_imports(runtime_imports: str, user_imports: list[str], body: str) -> str:
-    """Return all imports, sorted as tools sort them: the runtime's, the user's classes, and what the body needs."""
-    standard, _, third_party = runtime_imports.partition("\n\n")
-    *others, typing = standard.splitlines()
-    needed = [name for name in ("NewType", "Protocol", "TypedDict") if re.search(rf"\b{name}\b", body)]
-    source, _, names = typing.partition(" import ")
-    typing = (
-        f"{source} import {', '.join(sorted({'TYPE_CHECKING', *names.split(', '), *needed}, key=_constants_first))}"
-    )
-    blocks = ["from __future__ import annotations", "\n".join([*others, typing]), third_party, "\n".join(user_imports)]
-    blocks.append("if TYPE_CHECKING:\n    from typing_extensions import Buffer" if "Buffer" in body else "")
-    return "\n\n".join(block for block in blocks if block)
-
-
-def _constants_first(name: str) -> tuple[bool, str]:
-    return not name.isupper(), name
+def _imports(user_imports: list[str], body: str) -> str:
+    """Spell all imports: those of the runtime, of the user's classes, and what the body needs besides."""
+    needed = {name for name in ("NewType", "Protocol", "TypedDict") if re.search(rf"\b{name}\b", body)}
+    has_buffers = "Buffer" in body
+    typing = {*runtime().names["typing"], *needed} - {"TYPE_CHECKING"} | ({"TYPE_CHECKING"} if has_buffers else set())
+    imports = spell_imports(runtime().modules, {**runtime().names, "typing": typing}, user_imports)
+    return imports + ("\n\nif TYPE_CHECKING:\n    from typing_extensions import Buffer" if has_buffers else "")
 
 
 def _user_imports(mapped: Mapping[str, str], names: _Names) -> list[str]:

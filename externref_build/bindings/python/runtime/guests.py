@@ -1,0 +1,384 @@
+"""Instances of a module: what they have in common, however values cross."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import struct
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+import wasmtime
+
+from externref_build.bindings.python.runtime.engines import _TICK, _engine, _read_module
+from externref_build.bindings.python.runtime.failures import (
+    GuestFault,
+    GuestPanic,
+    GuestTrap,
+    LimitExceeded,
+    PluginClosedError,
+    PluginError,
+    WrongThreadError,
+)
+from externref_build.bindings.python.runtime.system import Wasi, _grant
+from externref_build.bindings.python.runtime.values import _BYTES, _TEXT, _U32, _Callback, _numbers, _shown, _Signature
+
+
+@dataclass(frozen=True)
+class _Limits:
+    fuel: int | None = None
+    deadline: float | None = None
+    memory: int | None = None
+    table: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, kinds in (
+            ("fuel", self.fuel, int),
+            ("deadline", self.deadline, (int, float)),
+            ("memory", self.memory, int),
+            ("table", self.table, int),
+        ):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
+                raise TypeError(f"{name} is {_shown(value)}, expected a number or None")
+            if value is not None and value < 0:
+                raise ValueError(f"{name} is {value}, expected a number that is not negative, or None")
+
+
+class _Guest:
+    """An instance of a module and all that belongs to it. The subclasses know how values cross."""
+
+    def __init__(self, file: str, limits: _Limits) -> None:
+        self.file = file
+        self.limits = limits
+        self.engine = _engine(limits.fuel is not None, limits.deadline is not None)
+        self.module = self.engine.module(file, lambda: _read_module(file))
+        self.store = wasmtime.Store(self.engine.engine)
+        self.thread = threading.get_ident()
+        self.depth = 0
+        """How many functions of the host run now, called by the guest."""
+        self.unusable: PluginError | None = None
+        self.pending: BaseException | None = None
+        """What a function of the host raised, while the guest is unwound."""
+        self.failure: str | None = None
+        self.panic: GuestPanic | None = None
+        self.imports: dict[tuple[str, str], wasmtime.Func] = {}
+        self.exports: Mapping[str, Any] = {}
+        self._memory: wasmtime.Memory | None = None
+        self.seen = memoryview(b"")
+        """Its memory as it was last looked at. It never shrinks."""
+        self._owners: list[weakref.ref[Any]] = []
+        """Arrays over the memory, which live as long as a view of it."""
+        self._allocate: Callable[..., Any] | None = None
+        self._callbacks: dict[tuple[int, int], Callable[..., Any]] = {}
+        self.store.set_limits(
+            -1 if limits.memory is None else limits.memory, -1 if limits.table is None else limits.table
+        )
+        self._finalizer = weakref.finalize(self, self.store.close)
+
+    # Before the start
+
+    def provide(self, module: str, name: str, signature: _Signature, function: Callable[..., Any]) -> None:
+        """Have a function of the host stand for an import."""
+        self.imports[module, name] = self._import(signature, self._answer(signature, function))
+
+    def start(self, wasi: Wasi | None = None, initialize: bool = False) -> None:
+        """Instantiate the module. Raises GuestTrap if its start function fails, PluginError if it does not fit."""
+        for name, report, count in (("fail", self._fail, 2), ("panic", self._panic, 6)):
+            self.provide("externref.host", name, _Signature(name, _numbers(count)), report)
+        linker = wasmtime.Linker(self.engine.engine)
+        linker.allow_shadowing = True
+        for entry in self.module.imports:
+            key = entry.module, entry.name or ""
+            if entry.module == "wasi_snapshot_preview1":
+                continue
+            function = self.imports.get(key)
+            expected = "no such import" if function is None else _spelled(function.type(self.store))
+            found = _spelled(entry.type)
+            if function is None or expected != found:
+                raise PluginError(
+                    f"{self.file} imports {'.'.join(key)} of type {found}, its bindings know {expected}: "
+                    "both come from one build, install the package again"
+                )
+            linker.define(self.store, *key, function)
+        if any(entry.module == "wasi_snapshot_preview1" for entry in self.module.imports):
+            _grant(linker, self.store, wasi or Wasi())
+        self._guarded(lambda: self._instantiate(linker))
+        if initialize:
+            self.export("_initialize", _Signature("_initialize", {}))()
+
+    def _instantiate(self, linker: wasmtime.Linker) -> None:
+        exports = linker.instantiate(self.store, self.module).exports(self.store)
+        self.exports = {name: exports[name] for name in exports}
+        memory = self.exports.get("memory")
+        self._memory = memory if isinstance(memory, wasmtime.Memory) else None
+        if "cabi_realloc" in self.exports:
+            self._allocate = self.export("cabi_realloc", _Signature("cabi_realloc", _numbers(4), _U32))
+
+    def export(self, name: str, signature: _Signature) -> Callable[..., Any]:
+        """Return a function that calls an export. Raises PluginError if the module's is not what is expected."""
+        function = self.exports.get(name)
+        expected = _spelled(_func_type(signature))
+        found = _spelled(function.type(self.store)) if isinstance(function, wasmtime.Func) else "no function"
+        if found != expected:
+            raise PluginError(
+                f"{self.file} exports {name} of type {found}, its bindings know {expected}: "
+                "both come from one build, install the package again"
+            )
+        assert isinstance(function, wasmtime.Func)
+        return self._caller(function, signature)
+
+    # Calls
+
+    def refusal(self) -> PluginError:
+        """Return why a call cannot be made."""
+        if self.unusable is not None:
+            return PluginClosedError(f"the plugin is closed: {self.unusable}")
+        return WrongThreadError(
+            "the plugin was called from another thread than the one that loaded it: load one in each thread"
+        )
+
+    def begin(self) -> None:
+        """Give a call its fuel and its time."""
+        if self.limits.fuel is not None:
+            self.store.set_fuel(self.limits.fuel)
+        if self.limits.deadline is not None:
+            self.store.set_epoch_deadline(int(self.limits.deadline / _TICK) + 2)
+            self.engine.enter()
+
+    def end(self) -> None:
+        """Note that a call has ended, for which `begin` was called."""
+        if self.limits.deadline is not None:
+            self.engine.leave()
+
+    def _guarded(self, call: Callable[[], Any]) -> Any:
+        self.begin()
+        try:
+            return call()
+        except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
+            self.stopped(error)
+        finally:
+            self.end()
+
+    def stopped(self, error: BaseException) -> NoReturn:
+        """Raise what stopped the guest; it is not usable any more."""
+        pending, self.pending = self.pending, None
+        panic, self.panic = self.panic, None
+        cause = pending or panic or _trap(error, self.limits)
+        if self.unusable is None:
+            self.unusable = cause if isinstance(cause, PluginError) else PluginError(f"it was stopped by {cause!r}")
+        if self.depth == 0:
+            self.close()
+        _add_backtrace(cause, error)
+        raise cause from None
+
+    def _answer(self, signature: _Signature, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function of core values that calls one of values; references are objects in both.
+
+        For a signature without texts and the like they are the same, but for what `_import` checks.
+        """
+        if signature.is_checked_by_import:
+            return function
+        lent = [index for index, param in enumerate(signature.params) if param.is_lent]
+        if not lent and not signature.fails_in_place:
+            lift, lower_result = signature.lift, signature.lower_result
+            return lambda *core: lower_result(self, function(*lift(self, core)))
+
+        def answer(*core: Any) -> Any:
+            args = signature.lift(self, core)
+            try:
+                result = function(*args)
+            except Exception as error:
+                with contextlib.suppress(BufferError):
+                    release(args)
+                if not signature.fails_in_place or isinstance(error, GuestTrap):
+                    raise
+                return self._report(error, core[-1], signature)
+            lowered = signature.lower_result(self, result)
+            del result
+            release(args)
+            return lowered
+
+        def release(args: Sequence[Any]) -> None:
+            for index in lent:
+                signature.params[index].release(args[index])
+
+        return answer
+
+    def _report(self, error: Exception, place: int, signature: _Signature) -> Any:
+        """Tell the guest that a function of the host failed; return what stands for the result."""
+        message = (str(error) or type(error).__name__).encode("utf-8", "backslashreplace")
+        pointer = self.give(message, 1)
+        memory = self.memory()
+        if place + 8 > len(memory):
+            raise GuestFault(f"the place for an error is at {place:#x}, beyond its memory") from error
+        memory[place : place + 8] = struct.pack("<II", pointer, len(message))
+        return None if signature.result_letters() in ("", "r") else 0
+
+    def _fail(self, pointer: int, length: int) -> None:
+        self.failure = _TEXT.lift(self, pointer, length)
+
+    def _panic(self, message: int, length: int, file: int, file_length: int, line: int, column: int) -> None:
+        text, path = (
+            str(_BYTES.lift(self, *place), "utf-8", "replace") for place in ((message, length), (file, file_length))
+        )
+        self.panic = GuestPanic(text, path, line, column)
+
+    def callback(self, index: int, kind: _Callback) -> Callable[..., Any]:
+        """Return a function that calls one in the guest's table. Raises GuestFault if there is none of the type."""
+        known = self._callbacks.get((index, id(kind)))
+        if known is not None:
+            return known
+        table = self.exports.get("__indirect_function_table")
+        function = table.get(self.store, index) if isinstance(table, wasmtime.Table) else None
+        params = {f"argument {number}": param for number, param in enumerate(kind.params, 1)}
+        signature = _Signature("a function of the plugin", params, kind.result)
+        expected = _spelled(_func_type(signature))
+        if not isinstance(function, wasmtime.Func) or _spelled(function.type(self.store)) != expected:
+            raise GuestFault(f"function {index} of its table, where there is none of type {expected}")
+        call = self._caller(function, signature)
+
+        def checked(*args: Any) -> Any:
+            if len(args) != len(params):
+                raise TypeError(f"a function of the plugin takes {len(params)} arguments, {len(args)} were given")
+            return call(*args)
+
+        self._callbacks[index, id(kind)] = checked
+        return checked
+
+    # Memory
+
+    def memory(self) -> memoryview:
+        """Return the guest's memory as it is now: it may have grown."""
+        size = self._memory_size()
+        if len(self.seen) != size:
+            self.seen = self.window(0, size)
+        return self.seen
+
+    def window(self, pointer: int, size: int) -> memoryview:
+        """Return a view of the guest's memory that keeps it there, even beyond `close`."""
+        assert self._memory is not None, "checked when the bindings were made"
+        window: Any = self._memory.get_buffer_ptr(self.store, size, pointer)
+        window.store = self.store
+        self._owners = [owner for owner in self._owners if owner() is not None] + [weakref.ref(window)]
+        return memoryview(window).cast("B")
+
+    def give(self, data: bytes, align: int) -> int:
+        """Copy bytes into memory that the guest allocates and owns; return the pointer."""
+        if not data:
+            return align
+        assert self._allocate is not None, "checked when the bindings were made"
+        pointer: int = self._allocate(0, 0, align, len(data))
+        end = pointer + len(data)
+        memory = self.seen
+        if end > len(memory) or not self.engine.memory_stays:
+            memory = self.memory()
+        if not pointer or pointer % align or end > len(memory):
+            raise GuestFault(f"its allocator returned {pointer:#x} for {len(data)} bytes")
+        memory[pointer:end] = data
+        return pointer
+
+    def close(self) -> None:
+        """Release the instance, its memory and all its references."""
+        if self.depth:
+            raise PluginError("the plugin is in the middle of a call: it cannot be closed now")
+        if self.unusable is None:
+            self.unusable = PluginError("close() was called")
+        self.exports, self.imports, self._allocate, self._memory = {}, {}, None, None
+        self._callbacks.clear()
+        self.seen = memoryview(b"")
+        if any(owner() is not None for owner in self._owners):
+            self._finalizer.detach()  # a view outlived its call: its memory stays for as long as it
+        else:
+            self._finalizer()
+        self._forget()
+
+    def count(self) -> int:
+        """Count the references that the guest can still reach."""
+        if self.unusable is not None:
+            return 0
+        if threading.get_ident() != self.thread:
+            raise self.refusal()
+        return self.live_references()
+
+    # What the subclasses know
+
+    def _import(self, signature: _Signature, answer: Callable[..., Any]) -> wasmtime.Func:
+        """Make a function for the guest; ``answer`` takes core values, objects for references."""
+        raise NotImplementedError
+
+    def _caller(self, function: wasmtime.Func, signature: _Signature) -> Callable[..., Any]:
+        """Return a function that calls one of the guest."""
+        raise NotImplementedError
+
+    def _memory_size(self) -> int:
+        raise NotImplementedError
+
+    def live_references(self) -> int:
+        """Count the references that the guest can still reach."""
+        raise NotImplementedError
+
+    def _forget(self) -> None:
+        """Let go of all objects."""
+
+
+def _slots(letters: str) -> str:
+    """Spell core values for `struct`: each has 16 bytes in the C API."""
+    pads = {"b": 15, "B": 15, "h": 14, "H": 14, "q": 8, "Q": 8, "d": 8}
+    return "<" + "".join(f"{'I' if letter == 'r' else letter}{pads.get(letter, 12)}x" for letter in letters)
+
+
+def _func_type(signature: _Signature) -> wasmtime.FuncType:
+    """Make the core type of a function."""
+    i32, i64 = wasmtime.ValType.i32, wasmtime.ValType.i64
+    types = {"q": i64, "Q": i64, "f": wasmtime.ValType.f32, "d": wasmtime.ValType.f64, "r": wasmtime.ValType.externref}
+    params = signature.letters() + "I" * signature.fails_in_place
+    return wasmtime.FuncType(
+        [types.get(letter, i32)() for letter in params],
+        [types.get(letter, i32)() for letter in signature.result_letters()],
+    )
+
+
+def _spelled(type_: object) -> str:
+    """Spell the type of an import or export."""
+    if isinstance(type_, wasmtime.FuncType):
+        return f"[{' '.join(map(str, type_.params))}] -> [{' '.join(map(str, type_.results))}]"
+    return type(type_).__name__.removesuffix("Type").lower()
+
+
+def _trap(error: BaseException, limits: _Limits) -> BaseException:
+    """Say what stopped a guest, in the words of this module."""
+    if isinstance(error, wasmtime.ExitTrap):
+        return GuestTrap(f"the plugin exited with code {error.code}", "EXIT")
+    if not isinstance(error, (wasmtime.Trap, wasmtime.WasmtimeError)):
+        return error
+    trap_code = error.trap_code if isinstance(error, wasmtime.Trap) else None
+    code = trap_code.name if trap_code is not None else None
+    if code == "OUT_OF_FUEL":
+        return LimitExceeded(f"the plugin used up its fuel of {limits.fuel} for one call", code)
+    if code == "INTERRUPT":
+        return LimitExceeded(f"the plugin took longer than {limits.deadline} seconds for one call", code)
+    text = str(error)
+    reason = text.rpartition("wasm trap: ")[2] if "wasm trap: " in text else text.partition("\n")[0]
+    return GuestTrap(reason.strip() or "the plugin was stopped", code)
+
+
+def _add_backtrace(cause: BaseException, error: BaseException) -> None:
+    """Note on an exception where the guest was."""
+    if error is cause or not isinstance(error, (wasmtime.Trap, wasmtime.WasmtimeError)):
+        return
+    lines = str(error).splitlines()
+    frames = [line for line in lines if _FRAME.match(line)]
+    if not frames:
+        return
+    note = "in the plugin (most recent call first):\n" + "\n".join(frames)
+    if sys.version_info >= (3, 11):
+        cause.add_note(note)
+    else:
+        cause.__notes__ = [*getattr(cause, "__notes__", []), note]  # type: ignore[attr-defined]
+
+
+_FRAME: Final = re.compile(r"\s+(\d+: |at )")

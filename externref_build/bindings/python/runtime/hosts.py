@@ -1,0 +1,66 @@
+"""What a host provides to a guest, looked at before the start."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from externref_build.bindings.python.runtime.guests import _Guest, _Limits
+from externref_build.bindings.python.runtime.public import _PublicGuest
+from externref_build.bindings.python.runtime.unchecked import _C, _RawGuest
+from externref_build.bindings.python.runtime.values import _shown
+
+
+def _check_host(name: str, host: object, methods: Mapping[str, int]) -> None:
+    """Raise TypeError unless a host has each method, for that many arguments."""
+    problems = []
+    for method, count in methods.items():
+        function = getattr(host, method, None)
+        if not callable(function):
+            problems.append(f"{method} is missing" if function is None else f"{method} is {_shown(function)}")
+            continue
+        try:
+            inspect.signature(function).bind(*range(count))
+        except TypeError:
+            problems.append(f"{method}{inspect.signature(function)} does not take {count} arguments")
+        except ValueError:  # written in C, without a signature
+            continue
+    if problems:
+        raise TypeError(f"{_shown(host)} is no host for `{name}`: {'; '.join(problems)}")
+
+
+class _Objects:
+    """Objects of the host that a guest may use, by name: what was allowed, and of that what the guest declares."""
+
+    def __init__(self, name: str, allowed: Mapping[str, Any], classes: Sequence[str], others: Sequence[str]) -> None:
+        missing = [key for key in (*classes, *others) if key not in allowed]
+        if missing:
+            raise TypeError(f"`{name}` lacks {', '.join(missing)}, which the plugin uses")
+        for key in classes:
+            if not isinstance(allowed[key], type):
+                raise TypeError(f"`{name}` has {_shown(allowed[key])} for {key}, expected a class")
+        self.allowed = allowed
+
+    def member(self, kind: str, owner: str, name: str) -> Callable[..., Any]:
+        """Return a function that uses a member; ``this`` is its first argument, and of the class `owner`."""
+        assert not name.startswith("_"), "refused when the bindings were made"
+        value = self.allowed[owner or name]
+        if kind == "constructor":
+            return value  # type: ignore[no-any-return]
+        if kind == "global":
+            return lambda: value
+        if kind == "method":
+            return lambda this, *args: getattr(this, name)(*args)
+        if kind == "get":
+            return lambda this: getattr(this, name)
+        if kind == "set":
+            return lambda this, new: setattr(this, name, new)
+        if not any(name in vars(base) for base in value.__mro__):
+            raise TypeError(f"{_shown(value)} has no {name}, which the plugin calls")
+        return getattr(value, name)  # type: ignore[no-any-return]
+
+
+def _guest(file: str, limits: _Limits) -> _Guest:
+    """Make the instance of the module in a file beside this one."""
+    return (_PublicGuest if _C is None else _RawGuest)(file, limits)
