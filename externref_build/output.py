@@ -11,13 +11,14 @@ import contextlib
 import errno
 import glob
 import os
-import secrets
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 from externref_build.errors import OutputError
+
+_Part: TypeAlias = bytes | bytearray | memoryview
 
 _PIECE = 1 << 20
 """In bytes."""
@@ -26,19 +27,21 @@ _MODE = 0o644
 """Of the file, whatever the umask: the same sources make the same wheel."""
 
 
-def write_whole(path: Path, content: bytes) -> bool:
-    """Put content at a path and return True; leave a file that has this content alone and return False.
+def write_whole(path: Path, content: bytes | Sequence[bytes | bytearray | memoryview]) -> bool:
+    """Put content, whole or in parts, at a path and return True; leave a file that has it alone and return False.
 
-    Raises OutputError if that is impossible; a file that was there is then unchanged.
+    Raises OutputError if that is impossible; a file that was there is then unchanged. Nobody waits for the disk: what
+    a failure of power takes, the next build makes again.
     """
+    parts = (content,) if isinstance(content, bytes) else content
     try:
         if path.exists() and not path.is_file():
             raise FileExistsError(errno.EEXIST, "something other than a file is there")
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_abandoned(path)
-        if _has_content(path, content):
+        if _has_content(path, parts):
             return False
-        _replace(path, content)
+        _replace(path, parts)
     except OSError as error:
         raise OutputError(
             f"{path.name} cannot be written: {error.strerror}",
@@ -48,13 +51,17 @@ def write_whole(path: Path, content: bytes) -> bool:
     return True
 
 
-def _has_content(path: Path, content: bytes) -> bool:
+def _has_content(path: Path, parts: Sequence[_Part]) -> bool:
     """Compare a file with content, piece by piece: both may be large."""
-    if not path.is_file() or path.stat().st_size != len(content):
+    if not path.is_file() or path.stat().st_size != sum(map(len, parts)):
         return False
-    view = memoryview(content)
     with path.open("rb") as file:
-        return all(file.read(_PIECE) == view[start : start + _PIECE] for start in range(0, len(content), _PIECE))
+        return all(file.read(len(piece)) == piece for part in parts for piece in _pieces(part))
+
+
+def _pieces(part: _Part) -> Iterator[memoryview]:
+    view = memoryview(part)
+    return (view[start : start + _PIECE] for start in range(0, len(view), _PIECE))
 
 
 def remove_former_outputs(record: Path, folder: Path, outputs: Iterable[Path]) -> None:
@@ -72,17 +79,16 @@ def remove_former_outputs(record: Path, folder: Path, outputs: Iterable[Path]) -
     write_whole(record, "".join(f"{name}\n" for name in sorted(current)).encode())
 
 
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(6)}.partial")
+def _replace(path: Path, parts: Sequence[_Part]) -> None:
+    partial = path.with_name(f".{path.name}.{os.urandom(6).hex()}.partial")
     try:
         with partial.open("xb") as file:
             if not (_lock(file) and partial.exists()):
                 # Another build took it for abandoned before it was locked.
-                _replace(path, content)
+                _replace(path, parts)
                 return
-            file.write(content)
+            file.writelines(parts)
             file.flush()
-            os.fsync(file.fileno())
             partial.chmod(_MODE)
             if sys.platform != "win32":
                 partial.replace(path)

@@ -292,12 +292,12 @@ def test_a_read_only_folder() -> None:
 
 
 KILLED_WHILE_WRITING = """
-import os, pathlib, sys, time
+import pathlib, sys, time
 from externref_build.output import write_whole
-def wait(descriptor):
+def wait(path, mode):
     print("writing", flush=True)
     time.sleep(60)
-os.fsync = wait
+pathlib.Path.chmod = wait
 write_whole(pathlib.Path(sys.argv[1]), b"after" * 100_000)
 """
 

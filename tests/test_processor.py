@@ -722,7 +722,7 @@ def test_the_steps_of_processing_are_reported() -> None:
     assert report
     assert report.changed
     assert (report.input_size, report.output_size) == (len(assemble(ECHO)), len(output))
-    assert (report.steps[0].name, report.steps[-1].name) == ("functions indexed", "bytes written")
+    assert (report.steps[0].name, report.steps[-1].name) == ("functions indexed", "bytes put together")
     assert all(step.seconds >= 0 for step in report.steps)
     assert [(use.name, use.calls) for use in report.surrogates] == [
         ("insert", 1),

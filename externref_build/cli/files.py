@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -36,8 +37,8 @@ def read_module(name: str) -> bytes:
     return data
 
 
-def write_module(name: str, data: bytes) -> None:
-    """Write a whole file or nothing, or to stdout for ``-``. Raises OutputError.
+def write_module(name: str, parts: Sequence[bytes | bytearray | memoryview]) -> None:
+    """Write a whole file or nothing, or to stdout for ``-``, from its parts. Raises OutputError.
 
     A symbolic link keeps pointing where it does; devices and named pipes are written to as they are.
     """
@@ -46,7 +47,7 @@ def write_module(name: str, data: bytes) -> None:
     path = Path(os.path.realpath(name))
     try:
         if name == PIPE:
-            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.writelines(parts)
             sys.stdout.buffer.flush()
         elif path.is_dir():
             raise OutputError("the output is a folder, expected the path of a file", where=name)
@@ -54,9 +55,10 @@ def write_module(name: str, data: bytes) -> None:
             remedy = f"make it first: mkdir -p {path.parent}"
             raise OutputError("the folder of the output does not exist", where=name, remedy=remedy)
         elif path.exists() and not path.is_file():
-            path.write_bytes(data)
+            with path.open("wb") as file:
+                file.writelines(parts)
         else:
-            write_whole(path, data)
+            write_whole(path, parts)
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -26,10 +26,10 @@ def run(given: Arguments) -> int:
         debug_info=cast("Literal['keep', 'strip', 'names']", given.debug_info),
     )
     try:
-        result = processor.process(data)
+        parts = processor.process_in_parts(data)
     except ExternrefBuildError as error:
         raise error.located(display_name(given.input)) from None
-    write_module(given.output, result)
+    write_module(given.output, parts)
     if given.verbose:
         show_steps(processor.report)
         show_lowerings(processor.report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from externref_build.processor.report import Report
@@ -46,10 +47,17 @@ class Processor:
         breaks the binary format, `MetadataError` where declarations are broken or don't fit the module,
         `AdapterRequiredError` as ``require_direct`` says, and `SeveralErrors` for more than one of these.
         """
-        from externref_build.processor.rewrite import rewrite
+        return b"".join(self.process_in_parts(data))
 
-        output, self.report = rewrite(data, self._options)
-        return output
+    def process_in_parts(self, data: bytes | memoryview) -> Sequence[bytes | bytearray | memoryview]:
+        """Do as `process` does, but return the parts of which the module is made, to be written one after the other.
+
+        They are slices of ``data`` and what stands between them, so that there is no copy of a large module.
+        """
+        from externref_build.processor.rewrite import rewrite_in_parts
+
+        parts, self.report = rewrite_in_parts(data, self._options)
+        return parts
 
 
 def process(data: bytes | memoryview, **options: Any) -> bytes:

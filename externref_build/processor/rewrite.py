@@ -37,7 +37,7 @@ from externref_build.processor.relocation import locate_sources, move_code_metad
 from externref_build.processor.report import FunctionLowering, Report, Step, SurrogateUse
 from externref_build.processor.scan import NamingIndex
 from externref_build.processor.signatures import SURROGATE_MODULE, Signatures, match_signatures
-from externref_build.wasm.edits import Revision
+from externref_build.wasm.edits import Part, Revision
 from externref_build.wasm.module import Module, decode_module
 from externref_build.wasm.sections import Section
 
@@ -70,6 +70,12 @@ class _Clock:
 
 def rewrite(data: bytes | memoryview, options: Options) -> tuple[bytes, Report]:
     """Process a module; return its bytes and what was done."""
+    parts, report = rewrite_in_parts(data, options)
+    return b"".join(parts), report
+
+
+def rewrite_in_parts(data: bytes | memoryview, options: Options) -> tuple[Sequence[Part], Report]:
+    """Process a module; return the parts that make the new one, and what was done."""
     clock = _Clock()
     module = decode_module(data)
     clock.step("functions indexed", module.func_count)
@@ -106,8 +112,9 @@ def rewrite(data: bytes | memoryview, options: Options) -> tuple[bytes, Report]:
     _strip(revision, options.debug_info)
 
     is_changed = bool(revision.edits or revision.new_sections or revision.custom or revision.new_custom)
-    output = b"".join(revision.apply()) if is_changed else bytes(data)
-    clock.step("bytes written", len(output))
+    parts: Sequence[Part] = revision.apply() if is_changed else (data,)
+    output_size = sum(map(len, parts))
+    clock.step("bytes put together", output_size)
     report = Report(
         changed=is_changed,
         imports=signatures.report_imports,
@@ -117,10 +124,10 @@ def rewrite(data: bytes | memoryview, options: Options) -> tuple[bytes, Report]:
         table=options.table if lowering else None,
         drop_hook=hook,
         input_size=len(data),
-        output_size=len(output),
+        output_size=output_size,
         steps=tuple(clock.steps),
     )
-    return output, report
+    return parts, report
 
 
 def _decode_all(module: Module, name: str, decode: Callable[[memoryview, int], list[_T]]) -> list[_T]:
