@@ -253,11 +253,16 @@ class _RawGuest(_Guest):
         new, to_raw, from_raw, unroot, data = (
             _C.ref_new, _C.ref_to_raw, _C.ref_from_raw, _C.ref_unroot, _C.ref_data,
         )  # fmt: skip
-        result, direct, kinds, nulls = signature.result, signature.is_direct, signature.kinds, signature.nulls
+        result, direct = signature.result, signature.is_direct and not signature.fails_in_place
         letters = signature.letters(lifted=True) + "I" * signature.fails_in_place
         unpack = struct.Struct(_slots(letters)).unpack_from
         pack = struct.Struct(_slots(signature.result_letters())).pack_into
         references = [index for index, letter in enumerate(letters) if letter == "r"]
+        has_object = direct and references == [0]
+        """Whether it is like a method: one reference, the first parameter."""
+        _, kind_of_object, refused_object, _ = _traits(signature.params[0] if has_object else None)
+        if has_object:
+            unpack = struct.Struct(f"<16x{_slots(letters[1:])[1:]}").unpack_from
         window = ctypes.c_uint32 * (4 * max(len(letters), 1))
         windows: dict[int, Any] = {}
         root = _Root()
@@ -273,23 +278,28 @@ class _RawGuest(_Guest):
                     if len(windows) > 64:
                         windows.clear()
                     slots = windows[args_at] = window.from_address(args_at)
-                core: Any = unpack(slots)
-                if references:
-                    core = list(core)
-                    for index in references:
-                        raw, core[index] = core[index], None
-                        if raw:
-                            from_raw(context, raw, root_at)
-                            core[index] = objects[data(context, root_at)]
-                            unroot(root_at)
-                    if direct:
-                        for index in nulls:
-                            if core[index] is None:
-                                signature.lift(guest, core)
-                        for index, kind in kinds:
-                            if not isinstance(core[index], kind):
-                                signature.lift(guest, core)
-                value = answer(*core)
+                if has_object:
+                    raw, thing = slots[0], None
+                    if raw:
+                        from_raw(context, raw, root_at)
+                        thing = objects[data(context, root_at)]
+                        unroot(root_at)
+                    if thing is refused_object or not isinstance(thing, kind_of_object):
+                        signature.lift(guest, (thing, *unpack(slots)))
+                    value = answer(thing, *unpack(slots))
+                else:
+                    core: Any = unpack(slots)
+                    if references:
+                        core = list(core)
+                        for index in references:
+                            raw, core[index] = core[index], None
+                            if raw:
+                                from_raw(context, raw, root_at)
+                                core[index] = objects[data(context, root_at)]
+                                unroot(root_at)
+                        if direct and not signature.suits(core):
+                            signature.lift(guest, core)
+                    value = answer(*core)
                 if guest.unusable is not None:
                     raise guest.refusal()
                 if not is_checked and (not isinstance(value, accepted) or value is refused):
