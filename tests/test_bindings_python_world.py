@@ -1,0 +1,347 @@
+"""What a plugin of a generated Python host can reach: objects that its host allows, and what is granted of WASI."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from bound_guests import assemble, bind, exported, imported, write_package
+
+from externref_build.bindings.model import read_model
+from externref_build.errors import BindingError
+
+VECTOR = {"ref": "Vector3"}
+
+
+class Vector3:
+    """A class of the application."""
+
+    secret = "none of the plugin's business"
+
+    def __init__(self, x: float) -> None:
+        self.x = x
+        self._hidden = 5
+
+    def scaled(self, factor: float) -> Vector3:
+        return type(self)(self.x * factor)
+
+    @property
+    def length(self) -> float:
+        return abs(self.x)
+
+    @staticmethod
+    def zero() -> Vector3:
+        return Vector3(0)
+
+
+CLIENT = """(module
+    (import "client" "[constructor]Vector3" (func $new (param f64) (result externref)))
+    (import "client" "[method]Vector3.scaled#f64" (func $scaled (param externref f64) (result externref)))
+    (import "client" "[get]Vector3.length" (func $length (param externref) (result f64)))
+    (import "client" "[get]Vector3.x" (func $x (param externref) (result f64)))
+    (import "client" "[set]Vector3.x" (func $set (param externref f64)))
+    (import "client" "[static]Vector3.zero" (func $zero (result externref)))
+    (import "client" "[global]origin" (func $origin (result externref)))
+    (import "client" "log" (func $log (param f64)))
+    (func (export "half") (param externref) (result externref) (call $scaled (local.get 0) (f64.const 0.5)))
+    (func (export "length_of") (param externref) (result f64) (call $length (local.get 0)))
+    (func (export "move") (param externref f64) (call $set (local.get 0) (local.get 1)) (call $log (local.get 1)))
+    (func (export "made") (param f64) (result externref) (call $new (local.get 0)))
+    (func (export "nothing") (result externref) (call $zero))
+    (func (export "first") (result externref) (call $origin))
+    (func (export "x_of") (param externref) (result f64) (call $x (local.get 0)))
+)"""
+CLIENT_INTERFACE = (
+    imported("client", "[constructor]Vector3", [("x", "f64")], [{"own": "Vector3"}]),
+    imported("client", "[method]Vector3.scaled#f64", [("this", VECTOR), ("factor", "f64")], [{"own": "Vector3"}]),
+    imported("client", "[get]Vector3.length", [("this", VECTOR)], ["f64"]),
+    imported("client", "[get]Vector3.x", [("this", VECTOR)], ["f64"]),
+    imported("client", "[set]Vector3.x", [("this", VECTOR), ("x", "f64")]),
+    imported("client", "[static]Vector3.zero", [], [{"own": "Vector3"}]),
+    imported("client", "[global]origin", [], [{"own": "Vector3"}]),
+    imported("client", "log", [("value", "f64")]),
+    exported("half", [("vector", VECTOR)], [{"own": "Vector3"}]),
+    exported("length_of", [("vector", VECTOR)], ["f64"]),
+    exported("move", [("vector", VECTOR), ("x", "f64")]),
+    exported("made", [("x", "f64")], [{"own": "Vector3"}]),
+    exported("nothing", [], [{"own": "Vector3"}]),
+    exported("first", [], [{"own": "Vector3"}]),
+    exported("x_of", [("vector", {"ref": "Anything"})], ["f64"]),
+)
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    return bind(tmp_path_factory.mktemp("client"), assemble(CLIENT, *CLIENT_INTERFACE), name="space")
+
+
+@pytest.fixture(params=["unchecked", "public"])
+def space(request: pytest.FixtureRequest, client: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The generated host, on one of its ways into wasmtime."""
+    if request.param == "public":
+        monkeypatch.setattr(client, "_C", None)
+    return client
+
+
+def allowed(**more: Any) -> dict[str, Any]:
+    return {"Vector3": Vector3, "origin": Vector3(7), "log": lambda _: None, **more}
+
+
+def test_members_of_objects_that_the_host_allows(space: ModuleType) -> None:
+    logged: list[float] = []
+    with space.Space.load(allowed(log=logged.append)) as plugin:
+        vector = Vector3(-8)
+        assert plugin.half(vector).x == -4
+        assert plugin.length_of(vector) == 8
+        plugin.move(vector, 3)
+        assert (vector.x, logged) == (3, [3])
+        assert plugin.made(2.5).x == 2.5
+        assert plugin.nothing().x == 0
+        assert plugin.first().x == 7
+
+
+def test_a_subclass_is_one_of_the_class(space: ModuleType) -> None:
+    class Special(Vector3): ...
+
+    with space.Space.load(allowed()) as plugin:
+        assert type(plugin.half(Special(2))) is Special
+
+
+@pytest.mark.parametrize("other", [object(), "text", 5, Vector3, vars, {"x": 1}])
+def test_members_of_other_objects_are_out_of_reach(space: ModuleType, other: object) -> None:
+    """The plugin declares a member of `Vector3`, and uses it on whatever it was handed under another type."""
+    with pytest.raises(TypeError, match=r"length_of: vector is .*expected a Vector3"):
+        space.Space.load(allowed()).length_of(other)
+    with pytest.raises(space.GuestFault, match=r"called client\.\[get\]Vector3\.x: this is .*expected a Vector3"):
+        space.Space.load(allowed()).x_of(other)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"origin": Vector3(1), "log": print}, "`client` lacks Vector3, which the plugin uses"),
+        ({"Vector3": Vector3}, "`client` lacks origin, log"),
+        (allowed(Vector3=Vector3(1)), "expected a class"),
+        (allowed(Vector3=object), "has no zero, which the plugin calls"),
+    ],
+)
+def test_what_is_not_allowed_is_missing(space: ModuleType, wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        space.Space.load(wrong)
+
+
+def test_results_of_members_are_checked(space: ModuleType) -> None:
+    plugin = space.Space.load(allowed(origin="a text"))
+    with pytest.raises(TypeError, match=r"client\.\[global\]origin of the host returned 'a text', expected a Vector3"):
+        plugin.first()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "[get]Vector3._hidden",
+        "[method]Vector3.__init__",
+        "[get]Vector3.__class__",
+        "[static]Vector3.__subclasses__",
+        "[constructor]_Vector3",
+        "[get]_Vector3.x",
+        "[global]__builtins__",
+        "[get]Vector3.x.__class__",
+        "[get]Vector3.",
+        "[get]Vector3",
+        "[method].x",
+        "[constructor]Vector3.x",
+        "[get]Vector3.x\n",
+    ],
+)
+def test_names_that_break_out_have_no_bindings(name: str) -> None:
+    """Neither with an interface that allows them, nor as a bare import."""
+    quoted = name.replace("\n", "\\n")
+    text = f'(module (import "client" "{quoted}" (func (param externref) (result externref))))'
+    for interface in ((), (imported("client", name, [("this", VECTOR)], [VECTOR]),)):
+        with pytest.raises(BindingError):
+            read_model(assemble(text, *interface))
+
+
+def test_members_of_the_class_of_classes_are_out_of_reach(tmp_path: Path) -> None:
+    text = '(module (import "client" "[static]Vector3.mro" (func (result externref))))'
+    host = bind(tmp_path, assemble(text, imported("client", "[static]Vector3.mro", [], [{"ref": "Any"}])))
+    with pytest.raises(TypeError, match="has no mro"):
+        host.Plug.load({"Vector3": Vector3})
+
+
+def test_free_functions_do_not_reach_members_that_begin_with_an_underscore(tmp_path: Path) -> None:
+    text = """(module (import "host" "__class__" (func $f (result externref)))
+        (func (export "f") (result externref) call $f))"""
+    host = bind(tmp_path, assemble(text))
+
+    class Host:
+        def class__(self) -> str:
+            return "an ordinary method"
+
+    with host.Plug.load(Host()) as plugin:
+        assert plugin.f() == "an ordinary method"
+
+
+# Classes behind resource types
+
+
+SHAPES = "class Row:\n    pass\n\n\nclass Other:\n    pass\n"
+ROWS = assemble(
+    """(module (import "db" "next" (func $next (param externref) (result externref)))
+    (func (export "next") (param externref) (result externref) (call $next (local.get 0)))
+    (func (export "cast") (param externref) (result externref) (local.get 0)))""",
+    imported("db", "next", [("row", {"ref": "Row"})], [{"own": "Row", "null": True}]),
+    exported("next", [("row", {"ref": "Row"})], [{"own": "Row", "null": True}]),
+    exported("cast", [("other", {"ref": "Other"})], [{"own": "Row"}]),
+)
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_references_to_mapped_types_are_of_their_class(tmp_path: Path, public: bool) -> None:
+    host = bind(tmp_path, ROWS, types={"Row": "shapes:Row"}, shapes=SHAPES)
+    host._C = None if public else host._C  # type: ignore[attr-defined]
+
+    class Db:
+        answer: object = None
+
+        def next(self, row: object) -> object:
+            return self.answer
+
+    db, row = Db(), host.Row()
+    with host.Plug.load(db) as plugin:
+        assert plugin.next(row) is None
+        db.answer = row
+        assert plugin.next(row) is row
+        with pytest.raises(TypeError, match=r"next: row is .*object.*, expected a Row"):
+            plugin.next(object())
+        with pytest.raises(host.GuestFault, match=r"cast returned .*expected a Row"):
+            plugin.cast(object())
+        db.answer = "no row"
+        with pytest.raises(TypeError, match=r"db\.next of the host returned 'no row', expected a Row or None"):
+            plugin.next(row)
+
+
+@pytest.mark.parametrize(
+    ("types", "words"),
+    [
+        ({"Rows": "shapes:Row"}, "a resource type Rows that the module does not have"),
+        ({"Row": "shapes.Row"}, 'expected "package.module:Class"'),
+        ({"Row": "shapes:Row; import os"}, 'expected "package.module:Class"'),
+    ],
+)
+def test_mappings_that_cannot_be_meant(tmp_path: Path, types: dict[str, str], words: str) -> None:
+    with pytest.raises(BindingError) as caught:
+        write_package(tmp_path, ROWS, types=types)
+    assert words in str(caught.value)
+
+
+# WASI
+
+
+def wasi(name: str, params: str) -> str:
+    return f'(import "wasi_snapshot_preview1" "{name}" (func ${name} (param {params}) (result i32)))'
+
+
+WASI = f"""(module
+    {wasi("fd_write", "i32 i32 i32 i32")} {wasi("clock_time_get", "i32 i64 i32")} {wasi("random_get", "i32 i32")}
+    {wasi("environ_sizes_get", "i32 i32")} {wasi("args_sizes_get", "i32 i32")}
+    {wasi("fd_read", "i32 i32 i32 i32")}
+    {wasi("path_open", "i32 i32 i32 i32 i32 i64 i64 i32 i32")}
+    (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+    (memory (export "memory") 1)
+    (global $started (mut i32) (i32.const 0))
+    (data (i32.const 0) "\\20\\00\\00\\00\\03\\00\\00\\00") (data (i32.const 32) "hi\\n") (data (i32.const 48) "a.txt")
+    (func (export "_initialize") (global.set $started (i32.const 1)))
+    (func (export "started") (result i32) (global.get $started))
+    (func (export "prints") (param i32) (result i32)
+        (call $fd_write (local.get 0) (i32.const 0) (i32.const 1) (i32.const 16)))
+    (func (export "reads") (result i32) (local $error i32)
+        (local.set $error (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 16)))
+        (if (result i32) (local.get $error) (then (i32.sub (i32.const 0) (local.get $error)))
+            (else (i32.load (i32.const 16)))))
+    (func (export "time") (result i32) (call $clock_time_get (i32.const 0) (i64.const 1) (i32.const 64)))
+    (func (export "random") (result i32) (call $random_get (i32.const 64) (i32.const 8)))
+    (func (export "variables") (result i32)
+        (drop (call $environ_sizes_get (i32.const 64) (i32.const 68))) (i32.load (i32.const 64)))
+    (func (export "arguments") (result i32)
+        (drop (call $args_sizes_get (i32.const 64) (i32.const 68))) (i32.load (i32.const 64)))
+    (func (export "opens") (param i32 i64) (result i32) (call $path_open (i32.const 3) (i32.const 0) (i32.const 48)
+        (i32.const 5) (local.get 0) (local.get 1) (i64.const 0) (i32.const 0) (i32.const 64)))
+    (func (export "exits") (call $proc_exit (i32.const 3)))
+)"""
+READ, WRITE, CREATE = 2, 64, 1
+
+
+@pytest.fixture(scope="module")
+def reach(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    return bind(tmp_path_factory.mktemp("wasi"), assemble(WASI), name="reach")
+
+
+def test_wasi_is_off_unless_granted(reach: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+    monkeypatch.setenv("TOKEN", "secret")
+    with reach.Reach.load() as plugin:
+        assert plugin.started() == 1
+        plugin.prints(1)
+        assert plugin.reads() <= 0
+        assert plugin.time() == plugin.random() == 76
+        assert (plugin.variables(), plugin.arguments()) == (0, 0)
+        assert plugin.opens(0, READ) != 0
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("grant", "use"),
+    [
+        ({"args": ["plugin", "-v"]}, lambda plugin: plugin.arguments() == 2),
+        ({"env": {"A": "1"}}, lambda plugin: plugin.variables() == 1),
+        ({"clock": True}, lambda plugin: plugin.time() == 0),
+        ({"random": True}, lambda plugin: plugin.random() == 0),
+    ],
+)
+def test_each_grant_is_one_of_its_own(reach: ModuleType, grant: dict[str, Any], use: Callable[[Any], bool]) -> None:
+    checks: list[Callable[[Any], bool]] = [
+        lambda plugin: plugin.arguments() > 0,
+        lambda plugin: plugin.variables() > 0,
+        lambda plugin: plugin.time() == 0,
+        lambda plugin: plugin.random() == 0,
+        lambda plugin: plugin.opens(0, READ) == 0,
+    ]
+    with reach.Reach.load(wasi=reach.Wasi(**grant)) as plugin:
+        assert use(plugin)
+        assert sum(check(plugin) for check in checks) == 1
+
+
+def test_output_goes_where_the_host_wants_it(reach: ModuleType, capfd: Any) -> None:
+    out, err = io.BytesIO(), io.BytesIO()
+    with reach.Reach.load(wasi=reach.Wasi(stdout=out.write, stderr=err.write)) as plugin:
+        assert (plugin.prints(1), plugin.prints(1), plugin.prints(2)) == (0, 0, 0)
+    assert (out.getvalue(), err.getvalue()) == (b"hi\nhi\n", b"hi\n")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_input_is_a_file(reach: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("ab")
+    with reach.Reach.load(wasi=reach.Wasi(stdin=tmp_path / "in.txt")) as plugin:
+        assert plugin.reads() == 2
+
+
+def test_folders_are_read_or_written(reach: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    with reach.Reach.load(wasi=reach.Wasi(directories={"/data": tmp_path})) as plugin:
+        assert plugin.opens(0, READ) == 0
+        assert plugin.opens(0, WRITE) != 0
+    with reach.Reach.load(wasi=reach.Wasi(writable={"/data": tmp_path})) as plugin:
+        assert plugin.opens(0, WRITE) == 0
+
+
+def test_an_exit_ends_the_plugin_not_the_host(reach: ModuleType) -> None:
+    plugin = reach.Reach.load()
+    with pytest.raises(reach.GuestTrap, match="exited with code 3"):
+        plugin.exits()
+    with pytest.raises(reach.PluginClosedError):
+        plugin.started()
