@@ -245,8 +245,9 @@ CASES: dict[Callable[[int], bytes], int] = {
 
 @pytest.mark.parametrize(("make", "size"), CASES.items(), ids=lambda value: getattr(value, "__name__", ""))
 def test_time_grows_with_size(make: Callable[[int], bytes], size: int) -> None:
-    small, large = seconds_for(make(size)), seconds_for(make(4 * size))
-    assert large < 9 * small + 0.2
+    few, many = make(size), make(4 * size)
+    # A busy machine slows any one attempt; what grows faster than the module is slow in all of them.
+    assert any(seconds_for(many) < 9 * seconds_for(few) + 0.2 for _ in range(4))
 
 
 def seconds_for(data: bytes) -> float:
