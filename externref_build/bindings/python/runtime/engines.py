@@ -21,7 +21,8 @@ class _Engine:
     """An engine for plugins with the same kinds of limits, and the modules that it compiled."""
 
     def __init__(self, fuel: bool, deadline: bool) -> None:
-        config = wasmtime.Config()
+        with _source_lines():
+            config = wasmtime.Config()
         config.consume_fuel = fuel
         config.epoch_interruption = deadline
         with contextlib.suppress(wasmtime.WasmtimeError):  # without a home there is no cache
@@ -31,8 +32,7 @@ class _Engine:
         with contextlib.suppress(AttributeError):
             _ffi.wasmtime_config_memory_may_move_set(config.ptr(), False)
             self.memory_stays = True
-        with _source_lines():
-            self.engine = wasmtime.Engine(config)
+        self.engine = wasmtime.Engine(config)
         self._modules: dict[str, wasmtime.Module] = {}
         self._running = 0
         self._lock = threading.Condition()

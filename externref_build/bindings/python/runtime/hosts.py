@@ -49,7 +49,7 @@ class _Objects:
         if kind == "constructor":
             return value  # type: ignore[no-any-return]
         if kind == "global":
-            return lambda: value
+            return lambda: self.allowed[name]
         if kind == "method":
             return lambda this, *args: getattr(this, name)(*args)
         if kind == "get":
