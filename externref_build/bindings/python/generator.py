@@ -137,7 +137,7 @@ def _spelling(model: Model, names: _Names, mapped: Mapping[str, str]) -> Spellin
     checked = {resource: names.resources[resource] for resource in mapped}
     for module in model.imports:
         for resource in _classes(module):
-            checked[resource] = f'{names.arguments[module.name]}["{resource}"]'
+            checked[resource] = f"{names.arguments[module.name]}[{quoted(resource)}]"
     return Spelling(names.resources, checked)
 
 
@@ -243,7 +243,6 @@ def _plugin(model: Model, name: str, names: _Names, spelling: Spelling) -> str:
     hosts = [(module, names.arguments[module.name], names.hosts[module.name]) for module in model.imports]
     params = "".join(f"        {argument}: {host},\n" for _, argument, host in hosts)
     wasi = "        wasi: Wasi | None = None,\n" if model.uses_wasi else ""
-    told = "        wasi: What it may reach of the system; nothing by default.\n" if model.uses_wasi else ""
     setup = [text for module in model.imports for text in _provided(module, names, spelling)]
     exports = [_exported(function, names, spelling) for function in model.exports]
     methods = "\n".join(indent(text, "    ") for text in _called(model, names, spelling))
@@ -265,18 +264,8 @@ def _plugin(model: Model, name: str, names: _Names, spelling: Spelling) -> str:
         memory: int | None = None,
         table: int | None = None,
 {wasi}    ) -> {names.plugin}:
-        """Load the plugin. The module is compiled once, and kept in wasmtime's cache.
-
-        Args:
-{_told_hosts(hosts)}            fuel: How many instructions, about, one call may run; the plugin runs slower then.
-            deadline: How many seconds one call may take.
-            memory: How many bytes the plugin's memory may grow to.
-            table: How many references and functions its tables may grow to.
-{indent(told, "    ")}
-        Raises TypeError for a host that lacks a function or takes other arguments, PluginError for a module that is not
-        the one that this file was made for, GuestTrap if it fails to start.
-        """
-        guest = _guest("{name}.wasm", _Limits(fuel, deadline, memory, table))
+{indent(_load_doc(model, hosts), "        ")}
+        guest = _guest({quoted(f"{name}.wasm")}, _Limits(fuel, deadline, memory, table))
         try:
             return cls({passed})
         except BaseException:
@@ -305,8 +294,21 @@ def _plugin(model: Model, name: str, names: _Names, spelling: Spelling) -> str:
 {methods}'''
 
 
-def _told_hosts(hosts: Iterable[tuple[ImportModule, str, str]]) -> str:
-    return "".join(f"            {argument}: What it imports from `{module.name}`.\n" for module, argument, _ in hosts)
+def _load_doc(model: Model, hosts: Iterable[tuple[ImportModule, str, str]]) -> str:
+    arguments = [
+        *(f"{argument}: What it imports from `{module.name}`." for module, argument, _ in hosts),
+        "fuel: How many instructions, about, one call may run; the plugin runs slower then.",
+        "deadline: How many seconds one call may take.",
+        "memory: How many bytes the plugin's memory may grow to.",
+        "table: How many references and functions its tables may grow to.",
+        *(["wasi: What it may reach of the system; nothing by default."] if model.uses_wasi else []),
+    ]
+    return docstring(
+        "Load the plugin. The module is compiled once, and kept in wasmtime's cache.",
+        "Args:\n" + "\n".join(f"    {argument}" for argument in arguments),
+        "Raises TypeError for a host that lacks a function or takes other arguments, PluginError for a module that is "
+        "not\nthe one that this file was made for, GuestTrap if it fails to start.",
+    )
 
 
 def _provided(module: ImportModule, names: _Names, spelling: Spelling) -> Iterator[str]:

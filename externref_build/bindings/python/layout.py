@@ -12,8 +12,8 @@ _WIDTH: Final = 100
 
 
 def quoted(text: str) -> str:
-    """Spell a string, in double quotes."""
-    return json.dumps(text, ensure_ascii=not text.isprintable())
+    """Spell a string, in double quotes unless it has characters to escape."""
+    return json.dumps(text, ensure_ascii=False) if text.isprintable() else repr(text)
 
 
 def call(function: str, arguments: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from externref_build.bindings.model import ANY_REFERENCE
+from externref_build.bindings.python.layout import quoted
 from externref_build.metadata import FunctionType, ListType, OptionType, ResourceType, ValueType
 from externref_build.wasm.types import F32, F64, I64, ValType
 
@@ -68,7 +69,7 @@ class Spelling:
         if isinstance(value_type, ResourceType):
             kind = self.checked.get(value_type.resource, "object")
             null = ", null=True" if value_type.nullable else ""
-            return f'_Reference("{value_type.resource}", {kind}{null})'
+            return f"_Reference({quoted(value_type.resource)}, {kind}{null})"
         if isinstance(value_type, ListType):
             flags = f", lent={lent}, mutable={value_type.mutable}" if lent else ""
             return f'_List("{value_type.element}", "{_ARRAY_CODES[value_type.element]}"{flags})'
