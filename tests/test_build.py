@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 import wasmtime
+from compact_imports import compact
 
 from externref_build.build import (
     Progress,
@@ -40,6 +41,7 @@ from externref_build.errors import (
 from externref_build.output import write_whole
 from externref_build.processor import Processor
 from externref_build.processor.report import Declaration
+from externref_build.wasm.module import ONE_MODULE
 
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("toolchain")]
 
@@ -468,6 +470,16 @@ def test_a_result_without_what_was_declared_is_our_fault(declared: Declaration) 
     assert check_result(source, result, processor.report)
     with pytest.raises(InvalidResultError, match=f"the {declared.kind} {declared.name} has become"):
         check_result(source, result, replace(processor.report, imports=(declared,)))
+
+
+def test_a_result_with_grouped_imports_is_checked() -> None:
+    """As wasm-opt leaves them with --all-features."""
+    text = '(module (import "a" "f" (func)) (import "a" "g" (func)) (import "externref" "guard" (func)))'
+    source = compact(bytes(wasmtime.wat2wasm(text)), ONE_MODULE)
+    processor = Processor()
+    result = processor.process(source)
+    assert processor.report.changed
+    assert check_result(source, result, processor.report)
 
 
 def test_without_wasmtime_nothing_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,10 +18,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from compact_imports import compact
 from plugins import assemble, custom_section
 from projects import CARGO, GUEST, write
 
 import externref_build
+from externref_build.wasm.module import ONE_MODULE
 from externref_build.wheels import Finding, inspect_wheel
 
 TEXT = """
@@ -117,6 +119,13 @@ def test_a_good_wheel(tmp_path: Path) -> None:
             "paths",
         )
     ]
+
+
+def test_what_wasmtime_cannot_judge_is_said(tmp_path: Path) -> None:
+    changed: dict[str, bytes | None] = {"my_plugin/other.wasm": assemble("(module (tag) (func try nop catch_all end))")}
+    [told] = [entry for entry in findings(wheel(tmp_path, changed)) if entry.state == "skipped"]
+    assert told.check == "valid"
+    assert re.fullmatch(r"my_plugin/other\.wasm: wasmtime [\d.]+ cannot tell: legacy_exceptions .* try .*", told.detail)
 
 
 def native(text: str, tag: str = "cp310-abi3-linux_x86_64", pure: str = "false") -> bytes:
@@ -252,6 +261,17 @@ FINE: dict[str, dict[str, bytes | None]] = {
     },
     "examples in sources": {"my_plugin/example.py": b"open('/home/bob/notes.db'); open('/app/x'); open('/tmp/x.rs')\n"},
     "a module without references": {"my_plugin/other.wasm": assemble('(module (func (export "run")))')},
+    "a module of the newest features": {
+        "my_plugin/other.wasm": compact(
+            assemble("""(module (import "a" "f" (func)) (import "a" "g" (func))
+              (memory 1 1 shared) (memory 1 (pagesize 1))
+              (func (result i64 i64) (i64.add128 (i64.const 1) (i64.const 2) (i64.const 3) (i64.const 4))))"""),
+            ONE_MODULE,
+        )
+    },
+    "a module that wasmtime has no compiler for": {
+        "my_plugin/other.wasm": assemble("(module (tag) (func try nop catch_all end))")
+    },
     "a signed RECORD": {f"{INFO}/RECORD.jws": b"{}"},
 }
 

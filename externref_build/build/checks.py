@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from externref_build.errors import InvalidResultError
 
 if TYPE_CHECKING:
     from externref_build.processor.report import Declaration, Report
+
+_FEATURES = (
+    "shared_memory",
+    "wasm_compact_imports",
+    "wasm_custom_page_sizes",
+    "wasm_exceptions",
+    "wasm_function_references",
+    "wasm_gc",
+    "wasm_memory64",
+    "wasm_multi_memory",
+    "wasm_relaxed_simd",
+    "wasm_tail_call",
+    "wasm_threads",
+    "wasm_wide_arithmetic",
+)
+"""What wasmtime leaves off unless asked. Asking for what a platform cannot do may end the whole process, therefore
+nothing is here that the processor refuses anyway."""
+
+_IS_UNKNOWN = re.compile(r"\bfeature required\b|\bnot enabled\b|\bis disabled\b|\bnot supported\b")
+"""What wasmtime says of instructions and types that it knows by name only, such as those of legacy exceptions."""
 
 
 def check_result(source: bytes, result: bytes, report: Report) -> str | None:
@@ -40,32 +61,43 @@ def check_result(source: bytes, result: bytes, report: Report) -> str | None:
     return version
 
 
-def validate(module: bytes) -> tuple[str | None, str | None]:
-    """Let wasmtime validate any module; return its version, and what it finds wrong.
+class Verdict(NamedTuple):
+    """What wasmtime says of a module."""
 
-    The version is ``None`` where it is not installed.
-    """
+    version: str | None
+    """None where it is not installed."""
+    problem: str | None = None
+    """What breaks a rule of validation."""
+    unknown: str | None = None
+    """What this version of wasmtime does not know, so that it cannot judge."""
+
+
+def validate(module: bytes) -> Verdict:
+    """Let wasmtime validate any module."""
     try:
         import wasmtime
     except ImportError:
-        return None, None
+        return Verdict(None)
     version = importlib.metadata.version("wasmtime")
     try:
         wasmtime.Module.validate(_engine(wasmtime), module)
     except wasmtime.WasmtimeError as error:
-        return version, str(error).splitlines()[0]
-    return version, None
+        problem = str(error).splitlines()[0]
+        return Verdict(version, None, problem) if _IS_UNKNOWN.search(problem) else Verdict(version, problem)
+    return Verdict(version)
 
 
 def _engine(wasmtime: Any) -> Any:
+    """Make an engine that knows what the processor knows, as far as this version of wasmtime does."""
+    from wasmtime import _ffi
+
     config = wasmtime.Config()
     config.cranelift_opt_level = "none"
-    for feature in dir(type(config)):
-        if feature.startswith("wasm_") and "component" not in feature:
-            try:
-                setattr(config, feature, True)
-            except wasmtime.WasmtimeError:
-                continue
+    for feature in _FEATURES:
+        # Config has no property for the newest ones.
+        switch = getattr(_ffi, f"wasmtime_config_{feature}_set", None)
+        if switch is not None:
+            switch(config.ptr(), True)
     return wasmtime.Engine(config)
 
 

@@ -78,10 +78,12 @@ def _check_processed(name: str, module: Module, interface: Interface) -> Iterato
 
 
 def _check_valid(name: str, data: bytes) -> Finding:
-    version, problem = validate(data)
+    version, problem, unknown = validate(data)
     if version is None:
         told = "wasmtime is not installed: pip install wasmtime"
         return Finding("valid", "skipped", f"{name}: {told}")
+    if unknown:
+        return Finding("valid", "skipped", f"{name}: wasmtime {version} cannot tell: {unknown}")
     if problem:
         return bad("valid", f"it does not validate: {problem}", f"{name}, wasmtime {version}", "build the wheel anew")
     return good("valid", f"{name}, by wasmtime {version}")
