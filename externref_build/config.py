@@ -189,10 +189,15 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 @functools.cache
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 7) of one module's table."""
+def table_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 7) of ``[tool.externref]``, with one module or several."""
     text = Path(__file__).with_name("config.schema.json").read_text(encoding="utf-8")
     return cast("dict[str, Any]", json.loads(text))
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of one module's table."""
+    return cast("dict[str, Any]", table_schema()["definitions"]["module"])
 
 
 @functools.cache
