@@ -104,7 +104,7 @@ class MalformedMetadataError(MetadataError):
 
 
 class ContradictoryMetadataError(MetadataError):
-    """Two records about the same function disagree."""
+    """Records about the same function disagree."""
 
 
 class MissingExportError(MetadataError):
@@ -159,6 +159,12 @@ class SeveralErrors(ExternrefBuildError):  # noqa: N818
         for error in self.errors:
             error.located(place)
         return self
+
+
+def raise_together(errors: Sequence[ExternrefBuildError]) -> None:
+    """Raise what was found: nothing, the one error, or `SeveralErrors`."""
+    if errors:
+        raise errors[0] if len(errors) == 1 else SeveralErrors(errors)
 
 
 # Configuration, tools, output

@@ -8,12 +8,12 @@ object a line; processed modules keep it as one section, ``externref.interface``
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from textwrap import shorten
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
-from externref_build.errors import ContradictoryMetadataError, MalformedMetadataError
+from externref_build.errors import ContradictoryMetadataError, MalformedMetadataError, raise_together
 from externref_build.wasm.types import F32, F64, I32, I64, ValType
 
 RECORDS_SECTION = "__externrefs"
@@ -22,6 +22,7 @@ INTERFACE_SECTION = "externref.interface"
 INTERFACE_VERSION = 1
 
 _EXPORT = 0xFFFFFFFF
+_AGREE = "parts of the guest declare the same function differently: make them agree, and rebuild the guest"
 _REBUILD = "the guest was built with another version of its SDK, or the file is damaged: rebuild the guest"
 
 
@@ -100,23 +101,38 @@ def encode_record(record: Record) -> bytes:
     )
 
 
-def merge_records(records: Iterable[Record]) -> list[Record]:
-    """Drop repeated records; raise `ContradictoryMetadataError` where two records of one function disagree."""
-    merged: dict[tuple[str | None, str], Record] = {}
-    for record in records:
-        known = merged.setdefault((record.module, record.name), record)
-        if known.references != record.references:
-            raise ContradictoryMetadataError(
-                f"two records of {record.label} disagree: {_spell(known)} and {_spell(record)}",
-                where=f"metadata records at offsets {known.offset:#x} and {record.offset:#x}",
-                remedy="two crates declare the same function with different references: make them agree",
-            )
-    return list(merged.values())
+def group_records(records: Iterable[Record]) -> list[list[Record]]:
+    """Drop repeated records; those of one function that are left in one list contradict each other."""
+    return _group(records, lambda record: (record.module, record.name), lambda record: record.references)
+
+
+def contradiction_of_records(records: Sequence[Record], function: str | None) -> ContradictoryMetadataError:
+    """Say how records of one function disagree, and what that ``function`` is if the module has it."""
+    return ContradictoryMetadataError(
+        f"records of {records[0].label} disagree: {'; '.join(map(_spell, records))}",
+        where=_place("metadata records", records, function),
+        remedy=_AGREE,
+    )
 
 
 def _spell(record: Record) -> str:
     positions = [str(position) for position, is_reference in enumerate(record.references, 1) if is_reference]
-    return f"{len(record.references)} values, references at {', '.join(positions) or 'none'}"
+    return f"{len(record.references)} values with references at {', '.join(positions) or 'none'}"
+
+
+_T = TypeVar("_T")
+
+
+def _group(items: Iterable[_T], name: Callable[[_T], Hashable], content: Callable[[_T], Hashable]) -> list[list[_T]]:
+    groups: dict[Hashable, dict[Hashable, _T]] = {}
+    for item in items:
+        groups.setdefault(name(item), {}).setdefault(content(item), item)
+    return [list(group.values()) for group in groups.values()]
+
+
+def _place(what: str, declared: Sequence[Record | InterfaceFunction], function: str | None) -> str:
+    place = f"{what} at offsets {', '.join(hex(entry.offset) for entry in declared)}"
+    return place if function is None else f"{function}; {place}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,14 +236,19 @@ class InterfaceFunction:
 def decode_interface(section: bytes | memoryview, offset: int = 0) -> list[InterfaceFunction]:
     """Decode an interface section, which lies at ``offset`` in its module.
 
-    Raises `MalformedMetadataError` for lines that are not what wire format 1 describes.
+    Raises `MalformedMetadataError` for a line that is not what wire format 1 describes, `SeveralErrors` for several.
     """
-    functions = []
+    functions: list[InterfaceFunction] = []
+    errors: list[MalformedMetadataError] = []
     position = 0
     for line in bytes(section).split(b"\n"):
         if line.strip(b"\0 \r"):
-            functions.append(_decode_interface_line(line, offset + position))
+            try:
+                functions.append(_decode_interface_line(line, offset + position))
+            except MalformedMetadataError as error:
+                errors.append(error)
         position += len(line) + 1
+    raise_together(errors)
     return functions
 
 
@@ -335,22 +356,35 @@ def _shown(value: object) -> str:
         return "that is nested too deeply"
 
 
+def group_interface(functions: Iterable[InterfaceFunction]) -> list[list[InterfaceFunction]]:
+    """Drop repeated declarations; those of one function that are left in one list contradict each other."""
+    return _group(functions, lambda function: (function.kind, function.module, function.name), _types)
+
+
+def contradiction_of_interfaces(
+    functions: Sequence[InterfaceFunction], function: str | None = None
+) -> ContradictoryMetadataError:
+    """Say how declarations of one function disagree, and what that ``function`` is if the module has it."""
+    return ContradictoryMetadataError(
+        f"declarations of {functions[0].label} disagree: {'; '.join(map(str, functions))}",
+        where=_place("interface records", functions, function),
+        remedy=_AGREE,
+    )
+
+
 def merge_interface(functions: Iterable[InterfaceFunction]) -> list[InterfaceFunction]:
-    """Drop repeated functions; raise `ContradictoryMetadataError` where two declarations of one function disagree."""
-    merged: dict[tuple[str, str | None, str], InterfaceFunction] = {}
-    for function in functions:
-        known = merged.setdefault((function.kind, function.module, function.name), function)
-        if _types(known) != _types(function):
-            raise ContradictoryMetadataError(
-                f"two declarations of {function.label} disagree: {known} and {function}",
-                where=f"interface records at offsets {known.offset:#x} and {function.offset:#x}",
-                remedy="two crates declare the same function with different types: make them agree",
-            )
-    return list(merged.values())
+    """Drop repeated declarations.
+
+    Raises `ContradictoryMetadataError` where declarations of one function disagree, `SeveralErrors` for more than one
+    such function.
+    """
+    groups = group_interface(functions)
+    raise_together([contradiction_of_interfaces(group) for group in groups if len(group) > 1])
+    return [group[0] for group in groups]
 
 
-def _types(function: InterfaceFunction) -> tuple[object, ...]:
-    return [value for _, value in function.params], function.results, function.fallible
+def _types(function: InterfaceFunction) -> Hashable:
+    return tuple(value for _, value in function.params), function.results, function.fallible
 
 
 def encode_interface(functions: Iterable[InterfaceFunction]) -> bytes:

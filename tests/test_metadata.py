@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from externref_build.errors import ContradictoryMetadataError, MalformedMetadataError
+from externref_build.errors import ContradictoryMetadataError, MalformedMetadataError, SeveralErrors
 from externref_build.metadata import (
     FunctionType,
     InterfaceFunction,
@@ -17,13 +17,14 @@ from externref_build.metadata import (
     Record,
     ResourceType,
     ValueType,
+    contradiction_of_records,
     core_types,
     decode_interface,
     decode_records,
     encode_interface,
     encode_record,
+    group_records,
     merge_interface,
-    merge_records,
 )
 from externref_build.wasm.types import F32, F64, I32, I64, ValType
 
@@ -122,19 +123,22 @@ def test_the_same_record_twice_is_one() -> None:
     record = Record("a", "f", (True, False), 5)
     again = Record("a", "f", (True, False), 90)
     other = Record(None, "f", (True,))
-    assert merge_records([record, again, other, again]) == [record, other]
+    assert group_records([record, again, other, again]) == [[record], [other]]
 
 
 def test_contradictory_records() -> None:
-    with pytest.raises(ContradictoryMetadataError) as caught:
-        merge_records([Record("a", "f", (True, False), 5), Record("a", "f", (False, True), 0x90)])
-    assert str(caught.value) == (
-        "two records of import `a.f` disagree: 2 values, references at 1 and 2 values, references at 2\n"
-        "  --> metadata records at offsets 0x5 and 0x90\n"
-        "  two crates declare the same function with different references: make them agree"
+    records = [Record("a", "f", (True, False), 5), Record("b", "f", (True,), 7), Record("a", "f", (False, True), 0x90)]
+    [[first, second], [_]] = group_records([*records, records[0]])
+    assert str(contradiction_of_records([first, second], None)) == (
+        "records of import `a.f` disagree: 2 values with references at 1; 2 values with references at 2\n"
+        "  --> metadata records at offsets 0x5, 0x90\n"
+        "  parts of the guest declare the same function differently: make them agree, and rebuild the guest"
     )
-    with pytest.raises(ContradictoryMetadataError, match=r"export `f`.*3 values, references at none"):
-        merge_records([Record(None, "f", (True,)), Record(None, "f", (False,) * 3)])
+    group = [Record(None, "f", (True,)), Record(None, "f", (False,) * 3), Record(None, "f", (True, True))]
+    assert contradiction_of_records(group, "function 3 (f)").summary == (
+        "records of export `f` disagree: 1 values with references at 1; 3 values with references at none; "
+        "2 values with references at 1, 2"
+    )
 
 
 def line(**changes: object) -> dict[str, object]:
@@ -279,7 +283,7 @@ def test_a_fallible_function_says_so(results: list[str], spelling: str) -> None:
     sure, fallible = decode_interface(encode(line(name="sure"), line(params=[], results=results, error="str")))
     assert (sure.fallible, fallible.fallible) == (False, True)
     assert str(fallible) == f"() -> {spelling}"
-    with pytest.raises(ContradictoryMetadataError, match=r"disagree: .* -> option<own Bytes> and .* -> result<"):
+    with pytest.raises(ContradictoryMetadataError, match=r"disagree: .* -> option<own Bytes>; .* -> result<"):
         merge_interface(decode_interface(encode(line(), line(error="str"))))
 
 
@@ -309,9 +313,26 @@ def test_contradictory_interfaces() -> None:
     functions = decode_interface(encode(line(), line(params=[["arena", {"own": "Arena"}], ["size", "u32"]])))
     with pytest.raises(ContradictoryMetadataError) as caught:
         merge_interface(functions)
-    assert "two declarations of import `arena.alloc` disagree" in caught.value.summary
-    assert "(arena: ref Arena, size: u32)" in caught.value.summary
-    assert "(arena: own Arena, size: u32)" in caught.value.summary
+    assert caught.value.summary == (
+        "declarations of import `arena.alloc` disagree: (arena: ref Arena, size: u32) -> option<own Bytes>; "
+        "(arena: own Arena, size: u32) -> option<own Bytes>"
+    )
+
+
+def test_all_damaged_lines_and_all_contradictions_are_told() -> None:
+    with pytest.raises(SeveralErrors) as malformed:
+        decode_interface(encode(line(v=2), line(), line(name=...)), 0x10)
+    assert [error.summary for error in malformed.value.errors] == [
+        "interface version 2, where 1 is known",
+        "an interface record without `kind` or `name`",
+    ]
+    declared = [line(name=name, results=results) for results in ([], ["u8"]) for name in ("f", "g")]
+    with pytest.raises(SeveralErrors) as contradictory:
+        merge_interface(decode_interface(encode(*declared)))
+    assert [error.summary.split(" disagree")[0] for error in contradictory.value.errors] == [
+        "declarations of import `arena.f`",
+        "declarations of import `arena.g`",
+    ]
 
 
 def test_the_order_of_the_consolidated_section_is_that_of_names() -> None:
@@ -324,7 +345,7 @@ def test_the_order_of_the_consolidated_section_is_that_of_names() -> None:
 @given(st.binary(max_size=60) | st.text(max_size=40).map(str.encode))
 def test_any_bytes_are_an_interface_or_an_error(data: bytes) -> None:
     found: list[InterfaceFunction] = []
-    with suppress(MalformedMetadataError):
+    with suppress(MalformedMetadataError, SeveralErrors):
         found = decode_interface(data)
     assert not found
 

@@ -199,6 +199,93 @@ def test_a_surrogate_cannot_be_declared() -> None:
     assert found.summary == "import `externref.get` is a surrogate and cannot be declared"
 
 
+def test_all_contradictions_come_in_one_report() -> None:
+    """With where each is, which function is meant and what it is; other faults are told beside them."""
+    records = [
+        Record(None, "run", (True, False, True)),
+        Record("host", "make", (True, False, True)),
+        Record("host", "removed", (True,)),
+        Record(None, "absent", (True,)),
+        Record(None, "run", (True, False)),
+        Record("host", "make", (False, False, True)),
+        Record("host", "removed", (False,)),
+        Record(None, "run", (True, False, True)),
+        Record("host", "make", (True, False, True, True)),
+    ]
+    lines = b"\n".join(
+        (
+            interface("make", [["a", {"ref": "A"}], ["b", "f64"]], [{"own": "A"}]),
+            interface("other", [["a", "u32"]], []),
+            interface("other", [["a", "s32"]], []),
+            interface("run", [["a", {"ref": "A"}], ["b", "u64"]], ["u32"], None),
+            interface("fine", [], [], None),
+            interface("fine", [], ["f32"], None),
+        )
+    )
+    text = GUEST.format('(func (export "fine"))').replace(
+        "(module", '(module (import "host" "other" (func (param i32)))'
+    )
+    module = assemble(text) + custom_section(RECORDS_SECTION, b"".join(map(encode_record, records)))
+    offsets = [
+        hex(len(module) - sum(len(encode_record(record)) for record in records[position:]))
+        for position in range(len(records))
+    ]
+    module += custom_section(GUEST_INTERFACE_SECTION, lines)
+    at = [hex(module.index(line)) for line in lines.split(b"\n")]
+    with pytest.raises(SeveralErrors) as caught:
+        process(module)
+    remedy = "parts of the guest declare the same function differently: make them agree, and rebuild the guest"
+    missing, *contradictions = sorted(caught.value.errors, key=lambda error: type(error).__name__, reverse=True)
+    assert type(missing) is MissingExportError
+    assert [str(error).split("\n") for error in contradictions] == [
+        [
+            "records of export `run` disagree: 3 values with references at 1, 3; 2 values with references at 1",
+            "  --> function 2 (run) of type [i32 i64] -> [i32]; "
+            f"metadata records at offsets {offsets[0]}, {offsets[4]}",
+            f"  {remedy}",
+        ],
+        [
+            "records of import `host.make` disagree: 3 values with references at 1, 3; 3 values with references at 3; "
+            "4 values with references at 1, 3, 4",
+            "  --> function 1 (make) of type [i32 f64] -> [i32]; "
+            f"metadata records at offsets {offsets[1]}, {offsets[5]}, {offsets[8]}",
+            f"  {remedy}",
+        ],
+        [
+            "records of import `host.removed` disagree: 1 values with references at 1; "
+            "1 values with references at none",
+            f"  --> metadata records at offsets {offsets[2]}, {offsets[6]}",
+            f"  {remedy}",
+        ],
+        [
+            "declarations of import `host.other` disagree: (a: u32); (a: s32)",
+            f"  --> function 0 (other) of type [i32] -> []; interface records at offsets {at[1]}, {at[2]}",
+            f"  {remedy}",
+        ],
+        [
+            "declarations of export `fine` disagree: (); () -> f32",
+            f"  --> function 3 (fine) of type [] -> []; interface records at offsets {at[4]}, {at[5]}",
+            f"  {remedy}",
+        ],
+    ]
+
+
+def test_all_damaged_metadata_comes_in_one_report() -> None:
+    module = assemble(GUEST.format(""))
+    module += custom_section(RECORDS_SECTION, b"\xff\xff\xff\xff\x09")
+    module += custom_section(GUEST_INTERFACE_SECTION, b"{\n{}\n" + interface("fine", [], []))
+    module += custom_section(RECORDS_SECTION, b"\x09")
+    with pytest.raises(SeveralErrors) as caught:
+        process(module)
+    assert [error.summary for error in caught.value.errors] == [
+        "the length of a name takes 4 bytes where 1 are left",
+        "the kind of a record takes 4 bytes where 1 are left",
+        "an interface record is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+        "interface version null, where 1 is known",
+    ]
+    assert all(error.where and "offset 0x" in error.where for error in caught.value.errors)
+
+
 def test_contradictory_and_malformed_records_are_refused() -> None:
     found = refuse(
         GUEST.format(""), Record(None, "run", (True, False, True)), Record(None, "run", (True, False, False))

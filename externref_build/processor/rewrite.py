@@ -15,7 +15,13 @@ from functools import cache
 from time import perf_counter
 from typing import Literal, NamedTuple, TypeVar
 
-from externref_build.errors import AdapterRequiredError, ExternrefBuildError, SeveralErrors
+from externref_build.errors import (
+    AdapterRequiredError,
+    ExternrefBuildError,
+    MetadataError,
+    SeveralErrors,
+    raise_together,
+)
 from externref_build.metadata import (
     GUEST_INTERFACE_SECTION,
     INTERFACE_SECTION,
@@ -24,8 +30,8 @@ from externref_build.metadata import (
     decode_interface,
     decode_records,
     encode_interface,
-    merge_interface,
-    merge_records,
+    group_interface,
+    group_records,
 )
 from externref_build.processor import border, custom
 from externref_build.processor.code import CodeEditor
@@ -79,8 +85,10 @@ def rewrite_in_parts(data: bytes | memoryview, options: Options) -> tuple[Sequen
     clock = _Clock()
     module = decode_module(data)
     clock.step("functions indexed", module.func_count)
-    records = merge_records(_decode_all(module, RECORDS_SECTION, decode_records))
-    functions = merge_interface(_decode_all(module, GUEST_INTERFACE_SECTION, decode_interface))
+    faults: list[ExternrefBuildError] = []
+    records = group_records(_decode_all(module, RECORDS_SECTION, decode_records, faults))
+    functions = group_interface(_decode_all(module, GUEST_INTERFACE_SECTION, decode_interface, faults))
+    raise_together(faults)
     is_guest = bool(module.custom_sections(RECORDS_SECTION)) or any(
         entry.module == SURROGATE_MODULE for entry in module.imports
     )
@@ -103,12 +111,12 @@ def rewrite_in_parts(data: bytes | memoryview, options: Options) -> tuple[Sequen
         labels.load(lowering.flows.keys() | lowering.escapes.keys())
         lowerings = _report_functions(module, lowering, labels)
         if options.require_direct and lowering.escapes:
-            raise _adapters_required(lowerings)
+            raise_together(_adapters_required(lowerings))
         editor = _revise(revision, signatures, lowering, namings, labels.describe, hook, options.table)
         clock.step("function bodies edited", editor.edited)
         _revise_custom_sections(revision, editor, options.debug_info)
         clock.step("custom sections edited", len(revision.custom) + len(revision.new_custom))
-    _consolidate_interface(revision, functions, keep=options.interface)
+    _consolidate_interface(revision, [group[0] for group in functions], keep=options.interface)
     _strip(revision, options.debug_info)
 
     is_changed = bool(revision.edits or revision.new_sections or revision.custom or revision.new_custom)
@@ -130,10 +138,18 @@ def rewrite_in_parts(data: bytes | memoryview, options: Options) -> tuple[Sequen
     return parts, report
 
 
-def _decode_all(module: Module, name: str, decode: Callable[[memoryview, int], list[_T]]) -> list[_T]:
+def _decode_all(
+    module: Module, name: str, decode: Callable[[memoryview, int], list[_T]], faults: list[ExternrefBuildError]
+) -> list[_T]:
+    """Decode all sections of a name; add what is wrong with them to ``faults``."""
     decoded: list[_T] = []
     for section in module.custom_sections(name):
-        decoded += decode(module.data[section.content : section.end], section.content)
+        try:
+            decoded += decode(module.data[section.content : section.end], section.content)
+        except SeveralErrors as several:
+            faults += several.errors
+        except MetadataError as fault:
+            faults.append(fault)
     return decoded
 
 
@@ -143,7 +159,7 @@ def _named_anew(module: Module, signatures: Signatures) -> set[int]:
     return {*signatures.surrogates, *signatures.imports, *signatures.exported, *moved}
 
 
-def _adapters_required(functions: Sequence[FunctionLowering]) -> ExternrefBuildError:
+def _adapters_required(functions: Sequence[FunctionLowering]) -> list[AdapterRequiredError]:
     errors = []
     for function in functions:
         if function.lowering == "adapter":
@@ -155,7 +171,7 @@ def _adapters_required(functions: Sequence[FunctionLowering]) -> ExternrefBuildE
                     remedy="keep the reference in arguments, results and local variables, or allow adapters",
                 )
             )
-    return errors[0] if len(errors) == 1 else SeveralErrors(errors)
+    return errors
 
 
 def _revise(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -12,12 +12,19 @@ from externref_build.errors import (
     MetadataError,
     MissingExportError,
     NotI32Error,
-    SeveralErrors,
     SurrogateError,
     TableNameError,
     WrongKindError,
+    raise_together,
 )
-from externref_build.metadata import InterfaceFunction, Record, ResourceType, core_types
+from externref_build.metadata import (
+    InterfaceFunction,
+    Record,
+    ResourceType,
+    contradiction_of_interfaces,
+    contradiction_of_records,
+    core_types,
+)
 from externref_build.processor.report import Declaration
 from externref_build.wasm.module import FUNC, KIND_NAMES, Export, Import, Module
 from externref_build.wasm.types import EXTERNREF, I32, FuncType, ValType, format_val_type
@@ -74,11 +81,15 @@ class Signatures(NamedTuple):
 
 
 def match_signatures(
-    module: Module, records: Iterable[Record], functions: Iterable[InterfaceFunction], table: str | None
+    module: Module,
+    records: Iterable[Sequence[Record]],
+    functions: Iterable[Sequence[InterfaceFunction]],
+    table: str | None,
 ) -> Signatures:
     """Match metadata, and the name under which the table is to be exported, with a module's imports and exports.
 
-    Raises one `MetadataError`, or `SeveralErrors` with all that were found, where they do not fit.
+    Records and interface come as `group_records` and `group_interface` return them. Raises one `MetadataError`, or
+    `SeveralErrors` with all that were found, where they do not fit, the module or each other.
     """
     imports_by_name: dict[tuple[str | None, str], list[tuple[int, Import]]] = {}
     func = -1
@@ -87,17 +98,13 @@ def match_signatures(
         imports_by_name.setdefault((entry.module, entry.name), []).append((func, entry))
     matcher = _Matcher(module, imports_by_name, {export.name: export for export in module.exports})
     surrogates = matcher.match_surrogates()
-    for record in records:
-        if record.module is None:
-            matcher.match_export(record)
-        else:
-            matcher.match_import(record)
-    for function in functions:
-        matcher.check_interface(function)
+    for group in records:
+        matcher.match_record(group)
+    for declarations in functions:
+        matcher.match_interface(declarations)
     if table is not None:
         matcher.check_table_name(table)
-    if matcher.errors:
-        raise matcher.errors[0] if len(matcher.errors) == 1 else SeveralErrors(matcher.errors)
+    raise_together(matcher.errors)
     by_func: dict[int, set[Refs]] = {}
     for export in module.exports:
         if export.kind == FUNC:
@@ -128,6 +135,8 @@ class _Matcher:
     report_imports: list[Declaration] = field(default_factory=list)
     report_exports: list[Declaration] = field(default_factory=list)
     errors: list[ExternrefBuildError] = field(default_factory=list)
+    unsettled: set[tuple[str | None, str]] = field(default_factory=set)
+    """Functions whose records disagree, by module and name, so that nothing can be said of their interface."""
 
     def match_surrogates(self) -> dict[int, str]:
         """Find the surrogate imports, and refuse what else is imported under their module's name."""
@@ -161,6 +170,17 @@ class _Matcher:
                 )
             surrogates[func] = entry.name
         return surrogates
+
+    def match_record(self, group: Sequence[Record]) -> None:
+        """Match what was recorded of one function, if the records agree."""
+        record = group[0]
+        if len(group) > 1:
+            self.errors.append(contradiction_of_records(group, self._describe(record.module, record.name)))
+            self.unsettled.add((record.module, record.name))
+        elif record.module is None:
+            self.match_export(record)
+        else:
+            self.match_import(record)
 
     def match_import(self, record: Record) -> None:
         """Match a record with all imports of its name; an import that isn't there was optimised away."""
@@ -248,6 +268,14 @@ class _Matcher:
             )
         )
 
+    def match_interface(self, group: Sequence[InterfaceFunction]) -> None:
+        """Match what was declared of one function, if the declarations agree."""
+        function = group[0]
+        if len(group) > 1:
+            self.errors.append(contradiction_of_interfaces(group, self._describe(function.module, function.name)))
+        elif (function.module, function.name) not in self.unsettled:
+            self.check_interface(function)
+
     def check_interface(self, function: InterfaceFunction) -> None:
         """Check an interface record against the module's types and the records of references."""
         for func, refs in self._functions_of(function):
@@ -282,15 +310,25 @@ class _Matcher:
                 )
             )
 
-    def _functions_of(self, function: InterfaceFunction) -> Iterable[tuple[int, Refs]]:
-        if function.kind == "export":
-            export = self.exports_by_name.get(function.name)
+    def _describe(self, module: str | None, name: str) -> str | None:
+        """Describe the function of that name, if there is one, for those who declare it in several ways."""
+        func = next(self._functions(module, name), None)
+        return None if func is None else f"function {func} ({name}) of type {self.module.func_type(func)}"
+
+    def _functions_of(self, function: InterfaceFunction) -> Iterator[tuple[int, Refs]]:
+        for func in self._functions(function.module, function.name):
+            refs = self.exports.get(function.name) if function.module is None else self.imports.get(func)
+            yield func, refs or NO_REFS
+
+    def _functions(self, module: str | None, name: str) -> Iterator[int]:
+        """Yield the indices of the functions that are imported from a module, or exported, under a name."""
+        if module is None:
+            export = self.exports_by_name.get(name)
             if export is not None and export.kind == FUNC:
-                yield export.index, self.exports.get(export.name, NO_REFS)
-            return
-        for func, entry in self.imports_by_name.get((function.module, function.name), ()):
+                yield export.index
+        for func, entry in self.imports_by_name.get((module, name), ()):
             if entry.kind == FUNC:
-                yield func, self.imports.get(func, NO_REFS)
+                yield func
 
 
 def _expand(function: InterfaceFunction) -> list[tuple[ValType | None, bool]]:
