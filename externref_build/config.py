@@ -58,8 +58,14 @@ _ENGINE_ARGUMENTS: Final = {
 }
 """Arguments of cargo and wasm-opt that would take away what the engine reads."""
 
-_WORDS: Final = frozenset({"cargo-args", "optimize"})
+_WORDS: Final = frozenset({"cargo-args", "cflags", "ldflags", "optimize"})
 """Keys whose overrides are split as a shell does it; other lists are split at commas and spaces."""
+
+_KEYS_OF_CARGO: Final = (
+    "manifest-path",
+    *("features", "all-features", "no-default-features", "locked", "offline", "frozen", "cargo-args", "toolchain"),
+)
+_KEYS_OF_CLANG: Final = ("include-dirs", "std", "cflags", "ldflags", "compiler")
 
 _OR_FALSE: Final = frozenset({"table", "optimize"})
 """Keys that can be false as well as what they are else."""
@@ -87,6 +93,16 @@ class ModuleConfig:
     offline: bool
     frozen: bool
     cargo_args: tuple[str, ...]
+    sources: tuple[str, ...]
+    """Patterns of C and C++ sources, relative to the project; empty where the guest is a cargo package."""
+    include_dirs: tuple[Path, ...]
+    """Folders with headers, absolute."""
+    std: str | None
+    """Standard of C or of C++; ``None`` is the compiler's default."""
+    cflags: tuple[str, ...]
+    ldflags: tuple[str, ...]
+    compiler: str | None
+    """``zig``, or a clang; ``None`` takes what there is."""
     toolchain: str | None
     """Name of a rustup toolchain; ``None`` leaves the choice to rustup and ``PATH``."""
     table: str | None
@@ -320,6 +336,7 @@ def _refuse_override_of_several(overrides: Mapping[str, _Value], tables: Sequenc
 
 def _module(values: Mapping[str, _Value], project_dir: Path) -> ModuleConfig:
     errors = [error for key, value in values.items() if (error := _judge(key, value)) is not None]
+    errors += _keys_of_another_language(values)
     if "package" not in values:
         errors.append(_missing_package(values, project_dir))
     if len(errors) == 1:
@@ -346,6 +363,12 @@ def _module(values: Mapping[str, _Value], project_dir: Path) -> ModuleConfig:
         offline=get("offline"),
         frozen=get("frozen"),
         cargo_args=tuple(get("cargo-args")),
+        sources=tuple(get("sources") or ()),
+        include_dirs=tuple(project_dir / folder for folder in get("include-dirs")),
+        std=get("std"),
+        cflags=tuple(get("cflags")),
+        ldflags=tuple(get("ldflags")),
+        compiler=get("compiler"),
         toolchain=get("toolchain"),
         table=None if table is False else table,
         drop_hook=(module, name) if hook else None,
@@ -406,6 +429,20 @@ def _unknown_key(key: str, origin: str) -> ConfigError:
         where=f"{origin}, key {key}",
         remedy=None if near else f"known keys: {', '.join(known)}",
     )
+
+
+def _keys_of_another_language(values: Mapping[str, _Value]) -> list[ConfigError]:
+    clang = "sources" in values
+    return [
+        ConfigError(
+            f"{key} is for guests in {'Rust' if clang else 'C and C++'}, and "
+            + ("there is the key sources, for C and C++" if clang else "there is no key sources, which makes it one"),
+            where=f"{values[key].origin}, key {key}",
+            remedy="remove one of them",
+        )
+        for key in (_KEYS_OF_CARGO if clang else _KEYS_OF_CLANG)
+        if key in values
+    ]
 
 
 def _missing_package(values: Mapping[str, _Value], project_dir: Path) -> ConfigError:

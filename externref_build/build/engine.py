@@ -1,4 +1,4 @@
-"""Build one module: compile the guest, process what cargo left, check the result, put it in place."""
+"""Build one module: compile the guest, process what the linker left, check the result, put it in place."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class BuildResult:
     module: ModuleConfig
     path: Path
     guest: GuestModule
-    """What cargo made."""
-    plan: GuestPlan
-    """How cargo was told to make it."""
+    """What cargo, or the compiler of C and C++, made."""
+    plan: GuestPlan | None
+    """How cargo was told to make it; ``None`` for guests in C and C++."""
     report: Report | None
     """What the processor found and did; ``None`` if the module was kept as an earlier build had left it."""
     sha256: str
@@ -64,7 +64,8 @@ def module_file_name(module: ModuleConfig) -> str:
 
 def module_stem(module: ModuleConfig) -> str:
     """Return the name of a module without ``.wasm``. Raises ConfigError if the crate's cannot be read."""
-    return module.name or default_name(module.manifest_path)
+    by_default = module.package.rpartition(".")[2] if module.sources else default_name(module.manifest_path)
+    return module.name or by_default
 
 
 def output_file_names(module: ModuleConfig) -> list[str]:
@@ -128,8 +129,7 @@ def build_module(
     started = time.perf_counter()
     environ = cargo_environ(os.environ if environ is None else environ, progress)
     wasm_opt = find_wasm_opt(module, environ) if module.optimize else None
-    plan = plan_guest(module, environ=environ)
-    guest = compile_guest(plan, environ=environ)
+    guest, plan = _make_guest(module, environ)
     compiled = time.perf_counter()
     progress.step(
         "Fresh" if guest.fresh else "Compiled",
@@ -183,6 +183,15 @@ def build_module(
 def cargo_environ(environ: Mapping[str, str], progress: Progress) -> dict[str, str]:
     """Return the environment for cargo, which is as quiet as our own progress."""
     return {**environ, **({"CARGO_TERM_QUIET": "true"} if progress.quiet else {})}
+
+
+def _make_guest(module: ModuleConfig, environ: Mapping[str, str]) -> tuple[GuestModule, GuestPlan | None]:
+    if module.sources:
+        from externref_build.guests.clang import build_guest
+
+        return build_guest(module, environ=environ), None
+    plan = plan_guest(module, environ=environ)
+    return compile_guest(plan, environ=environ), plan
 
 
 def use_existing_module(module: ModuleConfig, *, progress: Progress, output_folder: Path | None = None) -> Path:

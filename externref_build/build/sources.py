@@ -10,17 +10,21 @@ from externref_build.build.in_place import FolderOf, files_in_place
 from externref_build.build.packages import package_folder
 from externref_build.config import Config
 from externref_build.errors import ConfigError
+from externref_build.guests.clang import source_files
 from externref_build.guests.manifest import guest_sources
 from externref_build.guests.sdk import WORKSPACE_FOLDER
 
 
 def project_sources(config: Config) -> list[Path]:
-    """Find all files that cargo needs to build the guests; absolute, sorted.
+    """Find all files that the guests are built from; absolute, sorted.
 
     Raises ConfigError if some lie outside the project.
     """
     files = set[Path]()
     for module in config.modules:
+        if module.sources:
+            files.update(source_files(module))
+            continue
         if config.skip and not module.manifest_path.is_file():
             continue
         sources = guest_sources(module.manifest_path, config.project_dir)

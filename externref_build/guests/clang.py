@@ -1,0 +1,234 @@
+"""Build a C or C++ guest with clang, or with the clang in zig.
+
+1. Find the compiler.
+2. Compile each source again whose command changed, or something that it was made from (its depfile tells what).
+3. Link, with those parts of the SDK that the guest needs.
+
+Objects lie in the project's folder ``.externref-build``, beside a ``compile_commands.json`` for editors.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from externref_build.config import ModuleConfig
+from externref_build.errors import ConfigError, ExternrefBuildError, GuestBuildError, SeveralErrors
+from externref_build.guests.cargo import GuestModule
+from externref_build.guests.compiler import Compiler, find_compiler
+from externref_build.guests.run import run
+from externref_build.guests.sdk import WORKSPACE_FOLDER
+from externref_build.guests.steps import Step, is_fresh, remember
+from externref_build.output import write_whole
+
+C_SDK = Path(__file__).resolve().parent.parent / "sdk" / "c"
+"""Folder of ``externref.h`` and ``externref.hpp``, in this package."""
+
+_SDK_COPY = Path(WORKSPACE_FOLDER, "sdk-c")
+"""Relative to the project: isolated builds install this package into folders with random names."""
+
+_CXX_SUFFIXES = frozenset({".cc", ".cpp", ".cxx", ".c++", ".C"})
+_SUFFIXES = _CXX_SUFFIXES | {".c"}
+_HEADER_SUFFIXES = frozenset({"", ".h", ".hh", ".hpp", ".hxx", ".h++", ".H", ".inc", ".inl", ".ipp", ".tpp", ".def"})
+_PROFILES: Mapping[str, tuple[str, ...]] = {"release": ("-O2", "-DNDEBUG"), "dev": ("-O0", "-g")}
+_CXX_DEFAULTS = ("-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics")
+_FREED = b"externref__free"
+"""A symbol that only guests refer to which take text or bytes from the host."""
+
+
+def build_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestModule:
+    """Compile and link the sources of a module and return what the linker made.
+
+    Raises ToolchainError if there is no compiler, ConfigError for sources that are not there, and GuestBuildError if
+    the compiler fails; its own diagnostics have been shown then.
+    """
+    build = _Build.of(module, environ)
+    units = [build.unit(source) for source in find_sources(module)]
+    _provide_sdk(module.project_dir)
+    write_whole(build.folder.parent / "compile_commands.json", build.compile_commands(units))
+    if build.freestanding:
+        units.append(build.sdk_unit("freestanding.c"))
+    fresh = build.run_all(units)
+    if any(_FREED in unit.output.read_bytes() for unit in units):
+        units.append(build.sdk_unit("memory.c"))
+        fresh &= build.run_all(units[-1:])
+    link = build.link(units)
+    fresh &= build.run_all([link])
+    name = module.name or module.package.rpartition(".")[2]
+    return GuestModule(link.output, name, build.target, fresh, module.project_dir)
+
+
+def find_sources(module: ModuleConfig) -> list[Path]:
+    """Find the files that the patterns of the key ``sources`` name; absolute, sorted.
+
+    Raises ConfigError for a pattern without a file, a file that is no source, or two whose objects would be one.
+    """
+    found: set[Path] = set()
+    errors: list[ExternrefBuildError] = []
+    for pattern in module.sources:
+        files = [path for path in module.project_dir.glob(pattern) if path.is_file()]
+        wrong = [path.name for path in files if path.suffix not in _SUFFIXES]
+        if not files or wrong:
+            problem = f"holds {', '.join(wrong)}" if wrong else "matches no file"
+            errors.append(
+                ConfigError(
+                    f'sources = "{pattern}" {problem}, expected sources in C (.c) or C++ (.cpp, .cc, .cxx)',
+                    where=f"{module.project_dir / 'pyproject.toml'}, key sources",
+                    remedy="name the sources relative to pyproject.toml; headers are found by themselves",
+                )
+            )
+        found.update(files)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise SeveralErrors(errors)
+    return sorted(found)
+
+
+def source_files(module: ModuleConfig) -> list[Path]:
+    """Find all files that a source distribution needs: sources, and headers in their folders and in include-dirs."""
+    sources = find_sources(module)
+    folders = {source.parent for source in sources} | set(module.include_dirs)
+    headers = (path for folder in folders for path in folder.rglob("*") if path.suffix in _HEADER_SUFFIXES)
+    return sorted({*sources, *(path for path in headers if path.is_file() and not path.name.startswith("."))})
+
+
+def _provide_sdk(project_dir: Path) -> None:
+    """See that the project's folder of builds, which git ignores, holds an exact copy of the SDK. Raises OutputError."""
+    write_whole(project_dir / WORKSPACE_FOLDER / ".gitignore", b"*\n")
+    for path in C_SDK.iterdir():
+        write_whole(project_dir / _SDK_COPY / path.name, path.read_bytes())
+
+
+@dataclass(frozen=True, slots=True)
+class _Build:
+    """How one module is compiled and linked."""
+
+    module: ModuleConfig
+    compiler: Compiler
+    target: str
+    folder: Path
+    """Receives objects and the linked module."""
+    environ: Mapping[str, str]
+
+    @classmethod
+    def of(cls, module: ModuleConfig, environ: Mapping[str, str]) -> _Build:
+        if module.profile not in _PROFILES:
+            raise ConfigError(
+                f'profile = "{module.profile}" where the guest is C or C++, expected release or dev',
+                where=f"{module.project_dir / 'pyproject.toml'}, key profile",
+                remedy="use one of these, and the key cflags for other flags of the compiler",
+            )
+        compiler = find_compiler(module.project_dir, environ=environ, name=module.compiler)
+        target = module.target or "wasm32-unknown-unknown"
+        folder = Path(WORKSPACE_FOLDER, f"{module.package}.{module.name or ''}-{target}-{module.profile}")
+        return cls(module, compiler, target, module.project_dir / folder, environ)
+
+    @property
+    def freestanding(self) -> bool:
+        return not self.target.startswith("wasm32-wasi")
+
+    @property
+    def common(self) -> tuple[str, ...]:
+        """What the compiler gets for every source and for the link."""
+        given = [*_PROFILES[self.module.profile], *self.module.cflags]
+        sanitized = any(flag.startswith("-fsanitize") for flag in given)
+        quiet = ("-fno-sanitize=undefined",) if self.compiler.kind == "zig" and not sanitized else ()
+        return (*self.compiler.target_arguments(self.target), *quiet)
+
+    def unit(self, source: Path) -> Step:
+        """Return the step that compiles one of the user's sources."""
+        relative = source.relative_to(self.module.project_dir)
+        cxx = source.suffix in _CXX_SUFFIXES
+        standard = self.module.std
+        fits = standard is not None and ("++" in standard) == cxx
+        command = (
+            *(self.compiler.cxx if cxx else self.compiler.c),
+            *self.common,
+            *(_CXX_DEFAULTS if cxx else ()),
+            *_PROFILES[self.module.profile],
+            *((f"-std={standard}",) if fits else ()),
+            *(f"-I{os.path.relpath(folder, self.module.project_dir)}" for folder in self.module.include_dirs),
+            *("-isystem", _SDK_COPY.as_posix()),
+            *self._prefix_maps(),
+            *self.module.cflags,
+        )
+        return self._compilation(command, source, str(relative))
+
+    def sdk_unit(self, name: str) -> Step:
+        """Return the step that compiles a source of the SDK."""
+        command = (*self.compiler.c, *self.common, "-O2", "-std=c11", "-fno-builtin", *self._prefix_maps())
+        return self._compilation(command, self.module.project_dir / _SDK_COPY / name, (_SDK_COPY / name).as_posix())
+
+    def _compilation(self, command: tuple[str, ...], source: Path, shown: str) -> Step:
+        output = self.folder / f"{shown.replace('_', '__').replace('/', '_').replace(os.sep, '_')}.o"
+        depfile = output.with_suffix(".d")
+        return Step((*command, "-MD", "-MF", str(depfile), "-c", shown, "-o", str(output)), output, (source,))
+
+    def _prefix_maps(self) -> tuple[str, ...]:
+        return ("-fdebug-compilation-dir=.", f"-ffile-prefix-map={self.module.project_dir}=.")
+
+    def link(self, units: Iterable[Step]) -> Step:
+        """Return the step that links a module; one without ``main`` that a host initialises."""
+        objects = tuple(unit.output for unit in units)
+        linker = self.compiler.cxx if any(self._is_cxx(path) for path in objects) else self.compiler.c
+        kind = ("-nostdlib", "-Wl,--no-entry") if self.freestanding else ("-mexec-model=reactor",)
+        optimised = [flag for flag in (*_PROFILES[self.module.profile], *self.module.cflags) if flag[:2] in ("-O", "-g")]
+        debug = any(flag.startswith("-g") for flag in optimised)
+        lto = [flag for flag in self.module.cflags if flag.startswith("-flto")]
+        output = self.folder / "module.wasm"
+        command = (
+            *(*linker, *self.common, *optimised, *lto, *map(str, objects), *kind),
+            *(() if debug else ("-Wl,--strip-debug",)),
+            *self.module.ldflags,
+        )
+        archives = (self.module.project_dir / flag for flag in self.module.ldflags)
+        return Step((*command, "-o", str(output)), output, (*objects, *(path for path in archives if path.is_file())))
+
+    @staticmethod
+    def _is_cxx(path: Path) -> bool:
+        return Path(path.stem).suffix in _CXX_SUFFIXES
+
+    def run_all(self, steps: list[Step]) -> bool:
+        """Run those steps that are not fresh; return whether all were.
+
+        Raises GuestBuildError that names each source whose step failed.
+        """
+        stale = [step for step in steps if not is_fresh(step)]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            failed = [step for step, status in zip(stale, pool.map(self._run, stale), strict=True) if status]
+        if failed:
+            names = ", ".join(step.inputs[0].name for step in failed)
+            raise GuestBuildError(
+                f"{self.compiler.version} could not make {failed[0].output.name} of {names}"
+                if len(failed) == 1
+                else f"{self.compiler.version} could not compile {names}",
+                where=str(self.module.project_dir),
+                remedy="the diagnostics above say why",
+            )
+        return not stale
+
+    def _run(self, step: Step) -> int:
+        step.output.parent.mkdir(parents=True, exist_ok=True)
+        step.record.unlink(missing_ok=True)
+        done = run(step.command, cwd=self.module.project_dir, environ=self.environ, live="stderr")
+        if done.status == 0:
+            remember(step, self.module.project_dir)
+        return done.status
+
+    def compile_commands(self, units: Iterable[Step]) -> bytes:
+        """Encode the commands for editors (https://clang.llvm.org/docs/JSONCompilationDatabase.html)."""
+        entries = [
+            {
+                "directory": str(self.module.project_dir),
+                "file": str(unit.inputs[0]),
+                "arguments": unit.command,
+                "output": str(unit.output),
+            }
+            for unit in units
+        ]
+        return (json.dumps(entries, indent=2, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,111 @@
+"""Find a compiler that makes WebAssembly of C and C++: clang with wasm-ld, or zig from the package ``ziglang``."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from externref_build.errors import ToolchainError
+from externref_build.guests.run import run
+
+_NEWEST, _OLDEST = 29, 16
+"""Versions of clang, whose commands distributions suffix with the version."""
+
+_INSTALL = (
+    "install one of:\n"
+    "pip install 'externref-build[c]'      (zig's clang, no other package needed)\n"
+    f"apt-get install clang-{_OLDEST} lld-{_OLDEST}      (or a newer one)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """A compiler for wasm32, of C and of C++, with its linker."""
+
+    kind: Literal["clang", "zig"]
+    c: tuple[str, ...]
+    """How to start it for C, and as a linker."""
+    cxx: tuple[str, ...]
+    """How to start it for C++."""
+    version: str
+    """First line of ``--version``."""
+
+    def target_arguments(self, target: str) -> tuple[str, ...]:
+        """Return the arguments that select a target, named as in ``[tool.externref]``."""
+        system = "wasi" if target.startswith("wasm32-wasi") else {"clang": "unknown-unknown", "zig": "freestanding"}[self.kind]
+        return (f"--target=wasm32-{system}",)
+
+
+def find_compiler(folder: Path, *, environ: Mapping[str, str], name: str | None = None) -> Compiler:
+    """Find the compiler that a name means (a command, a path, or ``zig``), or the first one that there is.
+
+    Raises ToolchainError if there is none, or if it cannot make WebAssembly.
+    """
+    if name:
+        return _named(name, folder, environ)
+    faults: list[str] = []
+    for clang in _clangs(environ):
+        try:
+            return _clang(clang, folder, environ)
+        except ToolchainError as error:
+            faults.append(str(error.summary))
+    if _has_zig():
+        return _zig((sys.executable, "-m", "ziglang"), folder, environ)
+    looked = f"clang, clang-{_NEWEST} to clang-{_OLDEST} on PATH, and the Python package ziglang"
+    raise ToolchainError(
+        "there is no compiler for C and C++ that makes WebAssembly" + "".join(f"; {fault}" for fault in faults),
+        where=f"looked for {looked}",
+        remedy=_INSTALL,
+    )
+
+
+def _named(name: str, folder: Path, environ: Mapping[str, str]) -> Compiler:
+    if name == "zig" and _has_zig():
+        return _zig((sys.executable, "-m", "ziglang"), folder, environ)
+    path = shutil.which(name, path=environ.get("PATH"))
+    if path is None:
+        raise ToolchainError(
+            f'compiler = "{name}" names a command that is not there',
+            where=f"PATH={environ.get('PATH', '')}",
+            remedy=f"install it, or remove the key compiler to use what there is; otherwise {_INSTALL}",
+        )
+    return _zig((path,), folder, environ) if Path(path).stem == "zig" else _clang(path, folder, environ)
+
+
+def _clangs(environ: Mapping[str, str]) -> Iterator[str]:
+    for name in ("clang", *(f"clang-{version}" for version in range(_NEWEST, _OLDEST - 1, -1))):
+        path = shutil.which(name, path=environ.get("PATH"))
+        if path:
+            yield path
+
+
+def _clang(path: str, folder: Path, environ: Mapping[str, str]) -> Compiler:
+    version = run((path, "--version"), cwd=folder, environ=environ).stdout.partition("\n")[0]
+    probe = run((path, "--target=wasm32", "-x", "c", "-c", "-o", "-", "-"), cwd=folder, environ=environ)
+    if probe.status != 0:
+        raise ToolchainError(f"{path} ({version}) is built without the target wasm32", remedy=_INSTALL)
+    plan = run((path, "-###", "--target=wasm32", "-nostdlib", "-x", "c", "-"), cwd=folder, environ=environ).stderr
+    linker = shlex.split(plan.splitlines()[-1])[0]
+    if shutil.which(linker, path=environ.get("PATH")) is None:
+        suffix = Path(path).name.removeprefix("clang")
+        raise ToolchainError(
+            f"{path} ({version}) has no linker for WebAssembly: it looks for {linker}",
+            remedy=f"apt-get install lld{suffix}, or what your system calls it",
+        )
+    cxx = Path(path).with_name(Path(path).name.replace("clang", "clang++", 1))
+    return Compiler("clang", (path,), (str(cxx) if cxx.exists() else path,), version)
+
+
+def _zig(zig: tuple[str, ...], folder: Path, environ: Mapping[str, str]) -> Compiler:
+    version = run((*zig, "version"), cwd=folder, environ=environ).stdout.strip()
+    return Compiler("zig", (*zig, "cc"), (*zig, "c++"), f"zig {version}")
+
+
+def _has_zig() -> bool:
+    return importlib.util.find_spec("ziglang") is not None

@@ -1,0 +1,2 @@
+#define SIZE 100
+typedef unsigned u32_count;
