@@ -33,7 +33,7 @@ ConfigSettings: TypeAlias = Mapping[str, "str | list[str] | bool | None"]
 
 _SETTING_PREFIX: Final = "externref."
 _VARIABLE_PREFIX: Final = "EXTERNREF_"
-_KEYS_OF_ONE_MODULE: Final = frozenset({"package", "manifest-path", "name"})
+_KEYS_OF_ONE_MODULE: Final = frozenset({"package", "manifest-path", "sources", "name"})
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
 
@@ -186,7 +186,13 @@ def load_config(
     _refuse_override_of_several({**variables, **settings[None]}, tables)
     skip = {**variables, **settings[None]}.get("skip", _Value(False, ""))
     modules = (
-        {**values, **variables, **_from_environment(environ, label), **settings[None], **settings[label]}
+        {
+            **values,
+            **_meant_for(values, variables, tables),
+            **_from_environment(environ, label),
+            **_meant_for(values, settings[None], tables),
+            **settings[label],
+        }
         for values, label in zip(tables, labels, strict=True)
     )
     return Config(
@@ -319,6 +325,14 @@ def _parse(key: str, texts: Sequence[str], origin: str) -> _Value:
             raise ConfigError(f"{key} is {_shown(text)}, expected true or false", where=origin)
         return _Value(text.lower() in _TRUE, origin)
     return _Value(text, origin)
+
+
+def _meant_for(
+    values: Mapping[str, _Value], overrides: Mapping[str, _Value], tables: Sequence[object]
+) -> Mapping[str, _Value]:
+    """Leave out what is for guests in another language, where there are several guests."""
+    foreign = _KEYS_OF_CARGO if "sources" in values else _KEYS_OF_CLANG
+    return overrides if len(tables) == 1 else {key: value for key, value in overrides.items() if key not in foreign}
 
 
 def _refuse_override_of_several(overrides: Mapping[str, _Value], tables: Sequence[object]) -> None:

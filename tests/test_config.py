@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,16 @@ def message(
     return str(caught.value)
 
 
+WITHOUT_CLANG: dict[str, Any] = {
+    "sources": (),
+    "include_dirs": (),
+    "std": None,
+    "cflags": (),
+    "ldflags": (),
+    "compiler": None,
+}
+
+
 def test_one_key_is_enough(tmp_path: Path) -> None:
     config = load(tmp_path, MINIMAL)
     assert not config.skip
@@ -56,6 +67,7 @@ def test_one_key_is_enough(tmp_path: Path) -> None:
             frozen=False,
             cargo_args=(),
             toolchain=None,
+            **WITHOUT_CLANG,
             table="externrefs",
             drop_hook=None,
             require_direct=False,
@@ -113,6 +125,7 @@ def test_every_key_of_the_documentation(tmp_path: Path) -> None:
         frozen=True,
         cargo_args=("--config", "net.retry=1"),
         toolchain="1.90.0",
+        **WITHOUT_CLANG,
         table=None,
         drop_hook=("host", "dropped::now"),
         require_direct=True,
@@ -126,6 +139,44 @@ def test_every_key_of_the_documentation(tmp_path: Path) -> None:
     assert {key.replace("-", "_") for key in schema()["properties"]} == {f.name for f in fields(module)} - {
         "project_dir"
     }
+
+
+def test_every_key_for_c(tmp_path: Path) -> None:
+    module = load_one(
+        tmp_path,
+        """
+        [tool.externref]
+        package = "plugin"
+        sources = ["guest/*.c", "guest/**/*.cpp"]
+        include-dirs = ["guest/include"]
+        std = "c++20"
+        cflags = ["-O3", "-DNAME=a b"]
+        ldflags = ["guest/libx.a"]
+        compiler = "clang-19"
+        """,
+    )
+    assert module.sources == ("guest/*.c", "guest/**/*.cpp")
+    assert module.include_dirs == (tmp_path / "guest/include",)
+    assert (module.std, module.compiler) == ("c++20", "clang-19")
+    assert (module.cflags, module.ldflags) == (("-O3", "-DNAME=a b"), ("guest/libx.a",))
+
+
+def test_an_override_reaches_the_guests_that_it_is_meant_for(tmp_path: Path) -> None:
+    config = load(
+        tmp_path,
+        """
+        [[tool.externref.modules]]
+        package = "one"
+        [[tool.externref.modules]]
+        package = "two"
+        sources = ["two.c"]
+        """,
+        environ={"EXTERNREF_LOCKED": "1", "EXTERNREF_CFLAGS": "-O3 -g", "EXTERNREF_PROFILE": "dev"},
+    )
+    assert [(module.locked, module.cflags, module.profile) for module in config.modules] == [
+        (True, (), "dev"),
+        (False, ("-O3", "-g"), "dev"),
+    ]
 
 
 def test_several_modules(tmp_path: Path) -> None:
@@ -162,6 +213,12 @@ def test_several_modules(tmp_path: Path) -> None:
         ("frozen", "true", "frozen", True),
         ("cargo-args", "--config 'a.b=\"c d\"'", "cargo_args", ("--config", 'a.b="c d"')),
         ("toolchain", "nightly", "toolchain", "nightly"),
+        ("sources", "a.c b/*.cpp", "sources", ("a.c", "b/*.cpp")),
+        ("include-dirs", "include", "include_dirs", (Path("include"),)),
+        ("std", "c17", "std", "c17"),
+        ("cflags", "-O3 '-DA=b c'", "cflags", ("-O3", "-DA=b c")),
+        ("ldflags", "-Wl,--export=f", "ldflags", ("-Wl,--export=f",)),
+        ("compiler", "zig", "compiler", "zig"),
         ("table", "refs", "table", "refs"),
         ("table", "false", "table", None),
         ("drop-hook", "m::n", "drop_hook", ("m", "n")),
@@ -177,11 +234,14 @@ def test_several_modules(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("by", ["environment", "config setting"])
 def test_every_key_can_be_overridden(tmp_path: Path, by: str, key: str, text: str, field: str, value: object) -> None:
+    table = MINIMAL + 'sources = ["plugin.c"]\n' if field in WITHOUT_CLANG else MINIMAL
     if by == "environment":
-        module = load_one(tmp_path, MINIMAL, environ={f"EXTERNREF_{key.upper().replace('-', '_')}": text})
+        module = load_one(tmp_path, table, environ={f"EXTERNREF_{key.upper().replace('-', '_')}": text})
     else:
-        module = load_one(tmp_path, MINIMAL, {f"externref.{key}": text})
+        module = load_one(tmp_path, table, {f"externref.{key}": text})
     expected = tmp_path / value if isinstance(value, Path) else value
+    if field == "include_dirs":
+        expected = (tmp_path / "include",)
     assert getattr(module, field) == expected
 
 

@@ -33,6 +33,7 @@ from externref_build.build.progress import Progress
 from externref_build.config import Config, ModuleConfig
 from externref_build.errors import ExternrefBuildError, SeveralErrors, StaleModuleError
 from externref_build.guests.cargo import compile_guest
+from externref_build.guests.clang import build_guest
 from externref_build.guests.sdk import WORKSPACE_FOLDER, own_folder
 from externref_build.output import partial_files, remove_abandoned, remove_former_outputs
 
@@ -63,7 +64,7 @@ def build_in_place(
 ) -> list[BuildResult]:
     """Build every module into its package, and remove those that earlier builds put there under another name.
 
-    A module is left alone if cargo finds its guest fresh and nothing else has changed, unless all are to be built
+    A module is left alone if its guest is fresh and nothing else has changed, unless all are to be built
     ``anew``. Raises ExternrefBuildError.
     """
     paths = output_paths(config, folder_of)
@@ -117,10 +118,10 @@ def require_current_modules(config: Config) -> Iterator[Path]:
 def _keep(
     entry: Entry, module: ModuleConfig, path: Path, environ: Mapping[str, str], progress: Progress
 ) -> BuildResult | None:
-    """Let cargo look whether a module's guest is fresh; return the module as it was built, if all is as it was."""
+    """Look whether a module's guest is fresh, as cargo sees it; return the module as built, if all is as it was."""
     if any(True for _ in changes(entry, module, environ)):
         return None
-    guest = compile_guest(entry.plan, environ=environ)
+    guest = compile_guest(entry.plan, environ=environ) if entry.plan else build_guest(module, environ=environ)
     if not guest.fresh or str(guest.path) != entry.guest_path or not is_unchanged(guest.path, entry.guest):
         return None
     progress.step("Kept", f"{path}, as nothing has changed since it was built")

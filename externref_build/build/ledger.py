@@ -23,6 +23,7 @@ from externref_build.config import ModuleConfig
 from externref_build.errors import ExternrefBuildError
 from externref_build.guests.cargo import GuestModule, GuestPlan
 from externref_build.guests.cargo_config import config_paths
+from externref_build.guests.clang import source_files
 from externref_build.guests.crates import Crate
 from externref_build.guests.manifest import guest_sources
 from externref_build.guests.sdk import WORKSPACE_FOLDER, sdk_digest
@@ -61,7 +62,8 @@ class Entry:
     guest: FileState
     """The module as the linker left it."""
     guest_path: str
-    plan: GuestPlan
+    plan: GuestPlan | None
+    """How cargo was told to make it; ``None`` for guests in C and C++."""
     optimizer: WasmOpt | None
 
 
@@ -93,7 +95,7 @@ def make_entry(result: BuildResult, environ: Mapping[str, str], inputs: Mapping[
     """Make the entry of a module that has just been built; ``inputs`` were taken before, without what cargo wrote."""
     module, guest = result.module, result.guest
     lock = guest.workspace_root / "Cargo.lock"
-    locked = {_name(lock, module.project_dir): _state(lock)} if lock.is_file() else {}
+    locked = {_name(lock, module.project_dir): _state(lock)} if result.plan and lock.is_file() else {}
     paths = [*_further_inputs(guest), *([Path(result.optimizer.path)] if result.optimizer else ())]
     further = {_name(path, module.project_dir): _state(path) for path in paths}
     return Entry(
@@ -118,7 +120,7 @@ def changes(entry: Entry, module: ModuleConfig, environ: Mapping[str, str]) -> I
         yield f"the key {key} was {json.dumps(was)}, and is {json.dumps(now)}"
     for name, (was, now) in _different(entry.variables, _variables(environ)):
         yield f"the variable {name} was {_shown(was)}, and is {_shown(now)}"
-    if entry.compiler != _compiler(entry.plan):
+    if entry.plan and entry.compiler != _compiler(entry.plan):
         yield f"the Rust compiler has changed ({entry.plan.sysroot})"
     try:
         current = {_name(path, module.project_dir) for path in _inputs(module, environ)}
@@ -146,6 +148,9 @@ def is_unchanged(path: Path, state: FileState) -> bool:
 
 
 def _inputs(module: ModuleConfig, environ: Mapping[str, str]) -> Iterator[Path]:
+    if module.sources:
+        yield from source_files(module)
+        return
     yield from guest_sources(module.manifest_path, module.project_dir).files
     yield from (path for path in config_paths(module.manifest_path.parent, environ) if path.is_file())
 
@@ -184,7 +189,9 @@ def _different(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple
             yield key, (was.get(key), now.get(key))
 
 
-def _compiler(plan: GuestPlan) -> str:
+def _compiler(plan: GuestPlan | None) -> str:
+    if plan is None:
+        return ""
     rustc = plan.sysroot / "bin" / ("rustc.exe" if os.name == "nt" else "rustc")
     try:
         found = rustc.stat()
@@ -219,12 +226,18 @@ def _path(project_dir: Path) -> Path:
 
 
 def _entry(raw: Mapping[str, Any]) -> Entry:
-    plan = dict(raw["plan"])
+    states = {key: {name: FileState(**state) for name, state in raw[key].items()} for key in ("inputs", "outputs")}
+    optimizer = WasmOpt(**raw["optimizer"]) if raw["optimizer"] else None
+    guest = FileState(**raw["guest"])
+    return Entry(**{**raw, **states, "guest": guest, "plan": _plan(raw["plan"]), "optimizer": optimizer})
+
+
+def _plan(raw: Mapping[str, Any] | None) -> GuestPlan | None:
+    if raw is None:
+        return None
+    plan = dict(raw)
     for key in ("folder", "workspace_root", "sysroot"):
         plan[key] = Path(plan[key])
     plan["argv"], plan["tools"] = tuple(plan["argv"]), tuple(plan["tools"])
     plan["crates"] = tuple(Crate(**{**crate, "dependencies": tuple(crate["dependencies"])}) for crate in plan["crates"])
-    states = {key: {name: FileState(**state) for name, state in raw[key].items()} for key in ("inputs", "outputs")}
-    optimizer = WasmOpt(**raw["optimizer"]) if raw["optimizer"] else None
-    guest = FileState(**raw["guest"])
-    return Entry(**{**raw, **states, "guest": guest, "plan": GuestPlan(**plan), "optimizer": optimizer})
+    return GuestPlan(**plan)

@@ -98,7 +98,7 @@ def _bom(result: BuildResult) -> Bom:
         tools=ToolRepository(components=_tools(result)),
     )
     bom = Bom(components=crates.values(), metadata=metadata)
-    bom.register_dependency(module, [crates[guest.crates[0].id]])
+    bom.register_dependency(module, list(crates.values())[:1])
     for crate in guest.crates:
         bom.register_dependency(crates[crate.id], [crates[other] for other in crate.dependencies])
     return bom
@@ -114,7 +114,7 @@ def _module(result: BuildResult) -> Component:
         type=ComponentType.FILE,
         bom_ref=name,
         name=name,
-        version=result.guest.crates[0].version,
+        version=result.guest.crates[0].version if result.guest.crates else None,
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=result.sha256)],
         properties=[Property(name=key, value=value) for key, value in facts.items()],
     )

@@ -53,21 +53,21 @@ class GuestPlan:
 
 @dataclass(frozen=True, slots=True)
 class GuestModule:
-    """The module that cargo made, as the linker left it."""
+    """The module that a guest's toolchain made, as the linker left it."""
 
     path: Path
     name: str
-    """The name of the crate's target, which is the default name of the output."""
+    """The name of the crate's target, which is the default name of the output; of other guests, the output's."""
     target: str
-    """The Rust target it was compiled for."""
+    """The target it was compiled for, by Rust's name."""
     fresh: bool
     """Whether it was there from an earlier build."""
     workspace_root: Path
-    """Folder of the workspace that cargo compiled it in."""
+    """Folder of the workspace that cargo compiled it in; of other guests, the project's."""
     crates: tuple[Crate, ...]
-    """What it was linked from, the guest's own crate first."""
+    """What it was linked from, the guest's own crate first; empty for guests in C and C++."""
     tools: tuple[str, ...]
-    """What compiled it: first lines of ``cargo --version`` and ``rustc --version``."""
+    """What compiled it: name and version of each tool, as it tells them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from externref_build.errors import ConfigError, ExternrefBuildError, GuestBuildE
 from externref_build.guests.cargo import GuestModule
 from externref_build.guests.compiler import Compiler, find_compiler
 from externref_build.guests.run import run
-from externref_build.guests.sdk import WORKSPACE_FOLDER
+from externref_build.guests.sdk import WORKSPACE_FOLDER, own_folder
 from externref_build.guests.steps import Step, is_fresh, remember
 from externref_build.output import write_whole
 
@@ -59,7 +59,8 @@ def build_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestMod
     link = build.link(units)
     fresh &= build.run_all([link])
     name = module.name or module.package.rpartition(".")[2]
-    return GuestModule(link.output, name, build.target, fresh, module.project_dir)
+    tools = (build.compiler.version,)
+    return GuestModule(link.output, name, build.target, fresh, module.project_dir, (), tools)
 
 
 def find_sources(module: ModuleConfig) -> list[Path]:
@@ -98,8 +99,8 @@ def source_files(module: ModuleConfig) -> list[Path]:
 
 
 def _provide_sdk(project_dir: Path) -> None:
-    """See that the project's folder of builds, which git ignores, holds an exact copy of the SDK. Raises OutputError."""
-    write_whole(project_dir / WORKSPACE_FOLDER / ".gitignore", b"*\n")
+    """See that the project's folder of builds, which git ignores, holds an exact copy of the SDK."""
+    own_folder(project_dir)
     for path in C_SDK.iterdir():
         write_whole(project_dir / _SDK_COPY / path.name, path.read_bytes())
 
@@ -177,7 +178,9 @@ class _Build:
         objects = tuple(unit.output for unit in units)
         linker = self.compiler.cxx if any(self._is_cxx(path) for path in objects) else self.compiler.c
         kind = ("-nostdlib", "-Wl,--no-entry") if self.freestanding else ("-mexec-model=reactor",)
-        optimised = [flag for flag in (*_PROFILES[self.module.profile], *self.module.cflags) if flag[:2] in ("-O", "-g")]
+        optimised = [
+            flag for flag in (*_PROFILES[self.module.profile], *self.module.cflags) if flag[:2] in ("-O", "-g")
+        ]
         debug = any(flag.startswith("-g") for flag in optimised)
         lto = [flag for flag in self.module.cflags if flag.startswith("-flto")]
         output = self.folder / "module.wasm"

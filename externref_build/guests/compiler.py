@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shlex
 import shutil
 import sys
@@ -34,11 +35,15 @@ class Compiler:
     cxx: tuple[str, ...]
     """How to start it for C++."""
     version: str
-    """First line of ``--version``."""
+    """Name and version."""
 
     def target_arguments(self, target: str) -> tuple[str, ...]:
         """Return the arguments that select a target, named as in ``[tool.externref]``."""
-        system = "wasi" if target.startswith("wasm32-wasi") else {"clang": "unknown-unknown", "zig": "freestanding"}[self.kind]
+        system = (
+            "wasi"
+            if target.startswith("wasm32-wasi")
+            else {"clang": "unknown-unknown", "zig": "freestanding"}[self.kind]
+        )
         return (f"--target=wasm32-{system}",)
 
 
@@ -86,7 +91,9 @@ def _clangs(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def _clang(path: str, folder: Path, environ: Mapping[str, str]) -> Compiler:
-    version = run((path, "--version"), cwd=folder, environ=environ).stdout.partition("\n")[0]
+    told = run((path, "--version"), cwd=folder, environ=environ).stdout.partition("\n")[0]
+    number = re.search(r"clang version (\S+)", told)
+    version = f"clang {number[1]}" if number else told
     probe = run((path, "--target=wasm32", "-x", "c", "-c", "-o", "-", "-"), cwd=folder, environ=environ)
     if probe.status != 0:
         raise ToolchainError(f"{path} ({version}) is built without the target wasm32", remedy=_INSTALL)
