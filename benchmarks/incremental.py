@@ -32,7 +32,7 @@ def main(project: Path, runs: int) -> None:
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     build = [sys.executable, "-m", "externref_build", "build"]
     subprocess.run(build, cwd=project, env=environ, check=True)
-    plans = [entry.plan for entry in read_ledger(project).values()]
+    plans = [entry.plan for entry in read_ledger(project).values() if entry.plan]
     cargo = sum(fastest(plan.argv, plan.folder, {**environ, **plan.environ}, runs) for plan in plans)
     whole = fastest(build, project, environ, runs)
     check = fastest([*build, "--check"], project, environ, runs)

@@ -15,9 +15,17 @@ import pytest
 import wasmtime
 
 from externref_build.build.engine import build_module
+from externref_build.build.in_place import build_in_place, require_current_modules
 from externref_build.build.progress import Progress
 from externref_build.config import load_config
-from externref_build.errors import ConfigError, ExternrefBuildError, GuestBuildError, SeveralErrors, ToolchainError
+from externref_build.errors import (
+    ConfigError,
+    ExternrefBuildError,
+    GuestBuildError,
+    SeveralErrors,
+    StaleModuleError,
+    ToolchainError,
+)
 from externref_build.metadata import decode_records
 from externref_build.wasm.module import decode_module
 
@@ -414,3 +422,18 @@ def test_no_compiler_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         build_module(module, progress=Progress(quiet=True), environ={"PATH": str(tmp_path)})
     assert "pip install 'externref-build[c]'" in str(caught.value)
     assert "the Python package ziglang" in str(caught.value)
+
+
+def test_a_module_is_kept_until_something_changes(tmp_path: Path) -> None:
+    project(tmp_path, TWO_FILES, include_dirs=["guest/include"])
+    config = load_config(tmp_path, environ={})
+    assert [result.written for result in build_in_place(config, progress=Progress(quiet=True))] == [True]
+    (kept,) = build_in_place(config, progress=Progress(quiet=True))
+    assert kept.report is None, "nothing was processed"
+    assert list(require_current_modules(config)) == [kept.path]
+
+    (tmp_path / "guest/include/shared.h").write_text(TWO_FILES["guest/include/shared.h"].replace("EXTRA 1", "EXTRA 10"))
+    with pytest.raises(StaleModuleError, match=r"guest/include/shared\.h has changed"):
+        list(require_current_modules(config))
+    (changed,) = build_in_place(config, progress=Progress(quiet=True))
+    assert changed.written
