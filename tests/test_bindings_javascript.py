@@ -6,56 +6,24 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from bound_guests import assemble, exported, imported
 from javascript_guests import echo_guest
-from plugins import custom_contents
+from javascript_hosts import SCRIPTS, node, run, write_bindings
 from registry import npm_program
 
 from externref_build.bindings.javascript import Package, generate, package_json
 from externref_build.bindings.javascript.package import npm_name, npm_version
 from externref_build.bindings.model import read_model
 from externref_build.errors import BindingError
-from externref_build.metadata import INTERFACE_SECTION
 from externref_build.processor import Processor
 
 if TYPE_CHECKING:
     from conftest import CompileGuest
-
-SCRIPTS = Path(__file__).parent / "javascript"
-CONFORMANCE = (SCRIPTS / "conformance.mjs").read_text(encoding="utf-8")
-
-
-def write_bindings(folder: Path, module: bytes, name: str = "plug", types: Mapping[str, str] | None = None) -> None:
-    """Write a module, its bindings and a package.json."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.wasm").write_bytes(module)
-    interface = b"".join(custom_contents(module, INTERFACE_SECTION))
-    for file_name, text in generate(read_model(module), name=name, interface=interface, types=types).items():
-        (folder / file_name).write_text(text, encoding="utf-8")
-    package = Package("plug", "1.0", "A plugin.", "MIT")
-    (folder / "package.json").write_text(package_json(package, [name]), encoding="utf-8")
-
-
-def run(command: list[str], folder: Path) -> str:
-    """Run a program that must succeed; return what it prints."""
-    executable = shutil.which(command[0])
-    assert executable, f"{command[0]} is not installed"
-    done = subprocess.run([executable, *command[1:]], cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-def node(folder: Path, script: str) -> Any:
-    """Run a script beside the bindings, and return the value of its last expression ``out(...)``."""
-    (folder / "main.mjs").write_text(
-        f"const out = (value) => console.log(JSON.stringify(value ?? null));\n{script}\n", encoding="utf-8"
-    )
-    return json.loads(run(["node", "main.mjs"], folder))
 
 
 @pytest.fixture(scope="session")
@@ -620,5 +588,7 @@ def test_a_guest_in_rust_and_its_host(
     files = {path.relative_to(guest).as_posix(): path.read_text("utf-8") for path in guest.rglob("*") if path.is_file()}
     module = Processor().process(compile_guest(files, target=target, profile=profile).read_bytes())
     write_bindings(tmp_path, module, "typed")
-    shutil.copy(SCRIPTS / "typed.mjs", tmp_path)
-    assert run(["node", "typed.mjs", str(calls)], tmp_path) == ""
+    for script in ("assert.mjs", "typed.mjs"):
+        shutil.copy(SCRIPTS / script, tmp_path)
+    script = f'import {{ check }} from "./typed.mjs"; out(await check({calls}));'
+    assert node(tmp_path, script) is None

@@ -1,0 +1,115 @@
+"""Generated hosts in a real Chromium: from a wheel's files over HTTP, in a page and in a worker."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from browser import find_chromium, quiet_page, running, served
+from conftest import write_files
+from javascript_guests import echo_guest
+from javascript_hosts import SCRIPTS, write_bindings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.once
+
+POLICY = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; "
+    "connect-src 'self'; worker-src 'self'; img-src data:"
+}
+"""What a careful site allows: its own scripts, WebAssembly, and no text that becomes code."""
+
+PAGE = '<!doctype html><meta charset="utf-8"><title>Plugin</title><link rel="icon" href="data:,">'
+
+PROJECT = """
+[build-system]
+requires = ["setuptools>=77", "externref-build"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "typed"
+version = "1.0"
+
+[tool.externref]
+package = "typed"
+bindings = ["javascript"]
+"""
+
+
+@pytest.fixture(scope="module")
+def chromium(test_cache: Path) -> Iterator[Browser]:
+    with running(find_chromium(test_cache)) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def wheel_content(toolchain: None, test_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with what a wheel with a guest in Rust and its host in JavaScript contains."""
+    project = tmp_path_factory.mktemp("project")
+    write_files(project, {"pyproject.toml": PROJECT, "src/typed/__init__.py": ""})
+    shutil.copytree(Path(__file__).parent / "guests" / "typed", project / "guest")
+    backend = f"from setuptools import build_meta; build_meta.build_wheel({str(project / 'dist')!r})"
+    environ = {**os.environ, "CARGO_TARGET_DIR": str(test_cache / "browser-target")}
+    done = subprocess.run(
+        [sys.executable, "-c", backend], cwd=project, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    [built] = (project / "dist").glob("*.whl")
+    with zipfile.ZipFile(built) as archive:
+        archive.extractall(project / "content")
+    return project / "content" / "typed"
+
+
+def test_bindings_do_what_they_should_in_chromium(chromium: Browser, tmp_path: Path) -> None:
+    write_bindings(tmp_path, echo_guest())
+    shutil.copy(SCRIPTS / "conformance.mjs", tmp_path)
+    (tmp_path / "index.html").write_text(PAGE, encoding="utf-8")
+    script = """async () => {
+        const [bindings, { results }] = [await import("/plug.js"), await import("/conformance.mjs")];
+        return results(bindings, await WebAssembly.compileStreaming(fetch("/plug.wasm")));
+    }"""
+    with served(tmp_path, POLICY) as address, quiet_page(chromium) as page:
+        page.goto(address)
+        found = page.evaluate(script)
+    assert len(found) > 100
+    assert {name: problem for name, problem in found.items() if problem} == {}
+
+
+WORKER = """
+import { check } from "./typed.mjs";
+check(1000).then(() => postMessage("all is well"), (error) => postMessage(String(error?.stack ?? error)));
+"""
+
+HOSTS = {
+    "page": """async () => {
+        const { check } = await import("/typed.mjs");
+        return check(20000).then(() => "all is well", (error) => String(error?.stack ?? error));
+    }""",
+    "worker": """() => new Promise((resolve) => {
+        const worker = new Worker("/worker.mjs", { type: "module" });
+        worker.onmessage = ({ data }) => resolve(data);
+        worker.onerror = ({ message }) => resolve(message ?? "the worker did not start");
+    })""",
+}
+
+
+@pytest.mark.parametrize("where", HOSTS)
+def test_the_host_in_a_wheel_runs_as_it_is_served(
+    chromium: Browser, wheel_content: Path, tmp_path: Path, where: str
+) -> None:
+    shutil.copytree(wheel_content, tmp_path, dirs_exist_ok=True)
+    for script in ("assert.mjs", "typed.mjs"):
+        shutil.copy(SCRIPTS / script, tmp_path)
+    write_files(tmp_path, {"index.html": PAGE, "worker.mjs": WORKER})
+    with served(tmp_path, POLICY) as address, quiet_page(chromium) as page:
+        page.goto(address)
+        assert page.evaluate(HOSTS[where]) == "all is well"
