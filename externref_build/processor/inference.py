@@ -45,7 +45,8 @@ class Lowering(NamedTuple):
     flows: dict[int, Flow]
     """Functions with direct lowering, by index."""
     escapes: dict[int, Escape]
-    """Functions that need an adapter, by index, with the first instruction that forces it."""
+    """Functions that need an adapter, by index, with the first instruction that forces it; one that can do without but
+    for spills, which only a module without adapters may have, with its first spill."""
     events_of: Callable[[int], BodyEvents]
     """Decodes the body of a local function, once."""
 
@@ -70,7 +71,9 @@ def infer_lowering(
     inference = _Inference(module, signatures, namings, describe, frozenset(demoted))
     lowering = inference.infer(may_spill=True)
     if lowering.escapes and any(flow.has_spills for flow in lowering.flows.values()):
+        causes = lowering.escapes
         lowering = inference.infer(may_spill=False)
+        lowering.escapes.update((func, causes[func]) for func in causes.keys() & lowering.escapes.keys())
     return lowering
 
 

@@ -135,8 +135,10 @@ class Interpreter:
             pops, pushes = opcode.arity
             mask = self._stacks.pop_vals(pops, first)
             if mask:
-                if not (opcode.mnemonic == "i32.store" and mask == 2 and self._may_spill):
+                if not (opcode.mnemonic == "i32.store" and mask == 2):
                     raise Escape(first, f"`{opcode.mnemonic}` takes a reference as a number")
+                if not self._may_spill:
+                    raise Escape(first, "`i32.store` stores a reference, and other functions need adapters")
                 self._has_spills = True
                 self._edits.append(BytesEdit(first, first, _SPILL))
             self._stacks.push_vals(pushes, 0)
