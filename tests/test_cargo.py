@@ -449,7 +449,7 @@ def test_no_path_of_the_builder_is_left(tmp_path: Path) -> None:
     home = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
     for folder in (home, sysroot, sysroot.resolve()):
         assert str(folder).encode() not in modules[0], folder
-    assert b"/cargo/registry/src/" in modules[0]
+    assert b"/cargo/registry/memchr-2" in modules[0]
     assert b"/rustc/" in modules[0]
     assert modules[0] == modules[1]
 
@@ -461,7 +461,7 @@ def test_the_standard_library_has_two_names(tmp_path: Path) -> None:
     library.parent.mkdir(parents=True)
     library.symlink_to(tmp_path / "sources", target_is_directory=True)
     toolchain = Toolchain(("cargo",), ("rustc",), "cargo 1", "rustc 1", "abc", tmp_path / "sysroot", False)
-    flags = dependency_flags(toolchain, [], tmp_path, {"CARGO_HOME": str(tmp_path / "home")})
+    flags = dependency_flags(toolchain, [], tmp_path)
     for name in (library, tmp_path / "sources"):
         assert f"--remap-path-prefix={name}=/rustc/abc" in flags
 

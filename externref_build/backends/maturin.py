@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import maturin
 
-from externref_build.backends.maturin_archives import keep_sources_only, require_modules
+from externref_build.backends.maturin_archives import keep_sources_only, name_no_folder, require_modules
 from externref_build.backends.reporting import errors_for_users
 from externref_build.build import BuildResult, Progress, build_in_place, write_sboms
 from externref_build.config import Config, load_config
@@ -73,6 +73,7 @@ def build_wheel(wheel_directory: str, config_settings: _Settings = None, metadat
         with _sboms(results, config_settings) as settings:
             name: str = maturin.build_wheel(str(folder), settings, metadata_directory)
         require_modules(folder / name, config)
+        name_no_folder(folder / name, config.project_dir)
     return name
 
 

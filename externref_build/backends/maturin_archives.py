@@ -6,10 +6,14 @@ maturin packs what git does not ignore in ``python-source``, what cargo would pu
 
 from __future__ import annotations
 
+import csv
 import gzip
+import hashlib
 import io
+import re
 import tarfile
 import zipfile
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -18,6 +22,8 @@ from externref_build.build import built_files, modules_in_place, output_file_nam
 from externref_build.config import Config
 from externref_build.errors import ConfigError
 from externref_build.output import write_whole
+
+_BILL: Final = re.compile(r"[^/]+\.dist-info/sboms/[^/]+\.json")
 
 _PATTERN_OF_MANIFEST: Final = "Cargo.*"
 """Cargo.toml, and Cargo.lock, which may not be there yet."""
@@ -37,6 +43,46 @@ def require_modules(wheel: Path, config: Config) -> None:
             where=f"{config.project_dir / 'pyproject.toml'}, [tool.maturin], key include",
             remedy=_remedy(_module_lines(config)),
         )
+
+
+def name_no_folder(wheel: Path, project_dir: Path) -> None:
+    """Name crates relative to the project in maturin's own bills of materials, which name them by its folder.
+
+    Raises OutputError.
+    """
+    names = {re.escape(folder.as_uri()) for folder in (project_dir, project_dir.resolve())}
+    folder = re.compile(rf"""(?:{"|".join(sorted(names))})(?=["/#? ])""".encode())
+    with zipfile.ZipFile(wheel) as archive:
+        files = [(entry, archive.read(entry)) for entry in archive.infolist()]
+    changed = {
+        entry.filename: folder.sub(b"file://.", content)
+        for entry, content in files
+        if _BILL.fullmatch(entry.filename) and folder.search(content)
+    }
+    if not changed:
+        return
+    with io.BytesIO() as raw, zipfile.ZipFile(raw, "w") as archive:
+        for entry, content in files:
+            name = entry.filename
+            lines = _record(content, changed) if name.endswith(".dist-info/RECORD") else None
+            archive.writestr(entry, lines or changed.get(name, content), entry.compress_type)
+        archive.close()
+        write_whole(wheel, raw.getvalue())
+
+
+def _record(content: bytes, changed: Mapping[str, bytes]) -> bytes:
+    """Return the file RECORD with the hashes and sizes of what has changed."""
+    rows = csv.reader(io.StringIO(content.decode(), newline=""))
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    for name, digest, size in rows:
+        new = changed.get(name)
+        writer.writerow([name, digest, size] if new is None else [name, _digest(new), len(new)])
+    return text.getvalue().encode()
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256={urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip('=')}"
 
 
 def keep_sources_only(sdist: Path, config: Config) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Sequence
 from functools import cached_property
@@ -198,7 +199,10 @@ class BuildExternref(_ExternrefCommand):
             }
 
     def _add_to_wheel(self, results: Sequence[BuildResult]) -> None:
-        """Have the wheel that is being built, whatever class makes it, write bills of materials with its metadata."""
+        """Have the wheel that is being built, whatever class makes it, write bills of materials with its metadata.
+
+        That is the last that is done before the wheel is packed.
+        """
         wheel: Any = self.distribution.get_command_obj("bdist_wheel", create=False)
         if wheel is None:
             return
@@ -208,6 +212,7 @@ class BuildExternref(_ExternrefCommand):
             write_wheelfile(folder, *arguments, **options)
             with errors_for_users():
                 write_sboms(results, Path(folder, "sboms"))
+                _normalize_modes(Path(wheel.bdist_dir))
 
         wheel.write_wheelfile = write_more
 
@@ -232,6 +237,14 @@ class BuildExternref(_ExternrefCommand):
             f"{where if where != '.' else 'guest'}/,\nor name it in pyproject.toml:\n"
             f'[tool.setuptools]\npackages = ["{module.package}"]',
         )
+
+
+def _normalize_modes(folder: Path) -> None:
+    """Give each file the mode that it has under the usual umask; setuptools packs them with the one that they have."""
+    for parent, _, names in os.walk(folder):
+        for path in (Path(parent, name) for name in names):
+            if not path.is_symlink():
+                path.chmod(0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644)
 
 
 class SdistExternref(_ExternrefCommand):

@@ -20,7 +20,8 @@ from externref_build.config import ModuleConfig
 from externref_build.errors import ArtifactError, ConfigError, GuestBuildError
 from externref_build.guests.cargo_config import read_cargo_config
 from externref_build.guests.crates import Crate, compiled_packages, linked_crates, ordinary_crates
-from externref_build.guests.remap import add_rustc_flags, dependency_flags, workspace_flags
+from externref_build.guests.manifest import read_manifest
+from externref_build.guests.remap import add_rustc_flags, dependency_flags, needs_workspace_flags, workspace_flags
 from externref_build.guests.resolve import METADATA, patch_for, resolution_arguments, resolve
 from externref_build.guests.run import run
 from externref_build.guests.toolchain import choose_target, find_toolchain, require_target
@@ -104,7 +105,10 @@ def plan_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestPlan
     metadata, patch = resolve(toolchain, module, target, environ)
     choice = _choose(metadata, module, target)
     root = Path(metadata["workspace_root"])
-    flags = dependency_flags(toolchain, metadata["packages"], root, environ)
+    flags = dependency_flags(toolchain, metadata["packages"], root)
+    last_flags = workspace_flags(root, Path(metadata["target_directory"]))
+    if needs_workspace_flags(module.profile, read_manifest(root / "Cargo.toml"), config):
+        flags += last_flags
     flag_arguments, flag_environ = add_rustc_flags(flags, config, target, cfg, environ)
     argv = (
         *toolchain.cargo,
@@ -116,7 +120,7 @@ def plan_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestPlan
         *flag_arguments,
         *module.cargo_args,
         "--",
-        *workspace_flags(root),
+        *last_flags,
     )
     added = {name: value for name, value in flag_environ.items() if environ.get(name) != value}
     crates = ordinary_crates(metadata, choice.package_id)

@@ -3,51 +3,73 @@
 rustc writes paths of sources into panic messages and debug info. Cargo passes paths inside the workspace relative to
 its root; what remains are the sources of dependencies and of the standard library, and the workspace as the folder of
 compilation. The first two are remapped with flags for every crate. These hold no path of the checkout, which would
-keep checkouts in different folders from sharing a compilation cache; the workspace is remapped for the last crate only.
-So one path can be left: in debug info, the folder in which other crates of the workspace were compiled.
+keep checkouts in different folders from sharing compilations. The workspace is remapped for the last crate only, unless
+debug info names it in the others too: then for every crate, except under a wrapper of rustc, which is there to share
+compilations. So one path can be left: in debug info, under a wrapper, the folder of the workspace.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from externref_build.guests.cargo_config import CargoConfig, cargo_home
+from externref_build.guests.cargo_config import CargoConfig
+from externref_build.guests.profiles import has_debug_info
 from externref_build.guests.toolchain import Toolchain
 
 
 def dependency_flags(
-    toolchain: Toolchain, packages: Iterable[Mapping[str, Any]], workspace_root: Path, environ: Mapping[str, str]
+    toolchain: Toolchain, packages: Iterable[Mapping[str, Any]], workspace_root: Path
 ) -> tuple[str, ...]:
-    """Return the flags of rustc that remap the standard library, cargo's home, and dependencies elsewhere.
+    """Return the flags of rustc that remap the standard library, and dependencies from outside the workspace.
 
-    ``packages`` are those of ``cargo metadata``. A dependency elsewhere (a path outside the workspace, a vendored
-    crate) is named by its absolute path, which cargo passes to rustc anyway.
+    ``packages`` are those of ``cargo metadata``. A crate of a registry has the same name whether cargo has it in its
+    home or in a folder with vendored sources, and so has one of a git repository. The flags of other dependencies
+    elsewhere hold the absolute path that cargo passes to rustc anyway.
     """
-    home = cargo_home(environ)
-    known = [home / "registry" / "src", home / "git" / "checkouts"]
     library = toolchain.sysroot / "lib" / "rustlib" / "src" / "rust"
-    prefixes = {
-        str(name): f"/cargo/{folder.relative_to(home).as_posix()}"
-        for folder in known
-        for name in (folder, folder.resolve())
-    }
+    prefixes = {str(name): f"/rustc/{toolchain.commit_hash}" for name in (library, library.resolve())}
+    registries = dict[str, str]()
+    others = dict[str, str]()
     for package in packages:
         folder = Path(package["manifest_path"]).parent
-        relative_to_workspace = package["source"] is None and folder.is_relative_to(workspace_root)
-        if not relative_to_workspace and not any(folder.is_relative_to(parent) for parent in known):
-            prefixes[str(folder)] = f"/dependencies/{package['name']}-{package['version']}"
-    for name in (library, library.resolve()):
-        prefixes[str(name)] = f"/rustc/{toolchain.commit_hash}"
+        name = f"{package['name']}-{package['version']}"
+        source = package["source"] or ""
+        if source.startswith(("registry+", "sparse+")):
+            if folder.name == name:
+                registries.update(dict.fromkeys(_names(folder.parent), "/cargo/registry"))
+            else:
+                others.update(dict.fromkeys(_names(folder), f"/cargo/registry/{name}"))
+        elif source:
+            others.update(dict.fromkeys(_names(folder), f"/cargo/git/{name}"))
+        elif not folder.is_relative_to(workspace_root):
+            others[str(folder)] = f"/dependencies/{name}"
+    prefixes |= registries
+    # Of several that fit, rustc takes the last.
+    prefixes |= dict(sorted(others.items()))
     return tuple(f"--remap-path-prefix={path}={replacement}" for path, replacement in prefixes.items())
 
 
-def workspace_flags(workspace_root: Path) -> tuple[str, ...]:
-    """Return the flags of rustc for the last crate: its workspace becomes the current folder, under both its names."""
-    names = {str(workspace_root): None, str(workspace_root.resolve()): None}
-    return tuple(f"--remap-path-prefix={name}=." for name in names)
+def workspace_flags(workspace_root: Path, target_dir: Path) -> tuple[str, ...]:
+    """Return the flags of rustc that make a workspace the current folder, and cargo's target folder one inside."""
+    prefixes = dict.fromkeys(_names(workspace_root), ".")
+    prefixes |= dict.fromkeys(_names(target_dir), "./target")
+    return tuple(f"--remap-path-prefix={path}={replacement}" for path, replacement in prefixes.items())
+
+
+def needs_workspace_flags(profile: str, manifest: Mapping[str, Any], config: CargoConfig) -> bool:
+    """Tell whether every crate has to be compiled with `workspace_flags`, rather than the last one alone.
+
+    ``manifest`` is the Cargo.toml of the workspace's root.
+    """
+    wrapper = config.environ.get("RUSTC_WRAPPER") or config.string("build", "rustc-wrapper")
+    return not wrapper and has_debug_info(profile, manifest, config)
+
+
+def _names(folder: Path) -> Iterator[str]:
+    yield from dict.fromkeys((str(folder), str(folder.resolve())))
 
 
 def add_rustc_flags(
