@@ -178,10 +178,14 @@ class FunctionType:
 
     params: tuple[ValueType, ...]
     results: tuple[ValueType, ...]
+    via: str | None = None
+    """The export that calls the function, with the index before the arguments; ``None``: the host calls the entry."""
+    nullable: bool = False
 
     def __str__(self) -> str:
         results = ", ".join(map(str, self.results))
-        return f"func({', '.join(map(str, self.params))})" + (f" -> {results}" if results else "")
+        spelled = f"func({', '.join(map(str, self.params))})" + (f" -> {results}" if results else "")
+        return f"option<{spelled}>" if self.nullable else spelled
 
 
 ValueType: TypeAlias = "ResourceType | ListType | OptionType | FunctionType | str"
@@ -318,7 +322,7 @@ class _ValueTypes:
                     return OptionType(inner)
                 if isinstance(inner, dict) and isinstance(inner.get("list"), str):
                     return OptionType(self._list(inner, argument=argument))
-            if value.keys() == {"fn"}:
+            if "fn" in value and value.keys() <= {"fn", "via", "null"}:
                 return self._function(value, argument=argument)
         raise self.fail(f"unknown value type {_shown(value)}")
 
@@ -331,15 +335,17 @@ class _ValueTypes:
         return ListType(value["list"], mutable)
 
     def _function(self, value: dict[str, Any], *, argument: bool) -> FunctionType:
+        via, nullable = value.get("via"), value.get("null", False)
         match value["fn"]:
-            case [list(params), list(results)]:
-                function = FunctionType(tuple(map(self.decode, params)), tuple(map(self.decode, results)))
+            case [list(params), list(results)] if isinstance(via, str | None) and isinstance(nullable, bool):
+                types = (tuple(map(self.decode, params)), tuple(map(self.decode, results)))
+                function = FunctionType(*types, via, nullable)
             case _:
                 raise self.fail(f"unknown value type {_shown(value)}")
         if not argument:
             raise self.fail(f"{_shown(value)} stands elsewhere than for a parameter of an import")
-        if any(isinstance(inner, ResourceType) for inner in (*function.params, *function.results)):
-            raise self.fail(f"a reference in {_shown(value)}, where functions in a table take none")
+        if via is None and any(isinstance(inner, ResourceType) for inner in (*function.params, *function.results)):
+            raise self.fail(f'a reference in {_shown(value)}, where functions without "via" take none')
         return function
 
     @staticmethod

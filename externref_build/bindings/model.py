@@ -8,7 +8,7 @@ A function without a record of the interface gets plain names and the types that
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, cast
 
@@ -170,7 +170,7 @@ def read_model(data: bytes | memoryview) -> Model:
     module = decode_module(data)
     declared = {(entry.module, entry.name): entry for entry in _interface(module)}
     imports = tuple(_imports(module, declared))
-    exports = tuple(_exports(module, declared))
+    exports = tuple(_exports(module, declared, frozenset(_ways_back(module, imports))))
     functions = [*exports, *(function for entry in imports for function in _functions(entry))]
     model = Model(
         imports=imports,
@@ -239,13 +239,31 @@ def _imports(module: Module, declared: Declared) -> Iterator[ImportModule]:
         )
 
 
-def _exports(module: Module, declared: Declared) -> Iterator[Function]:
+def _ways_back(module: Module, imports: Iterable[ImportModule]) -> Iterator[str]:
+    """Yield the names of exports that call functions of the guest. Raises `BindingError` if one is not as it must be."""
+    exported = {export.name: export.index for export in module.exports if export.kind == FUNC}
+    for function in (function for entry in imports for function in _functions(entry)):
+        for type_ in (param.type for param in function.params):
+            if isinstance(type_, FunctionType) and type_.via is not None:
+                found = module.func_type(exported[type_.via]) if type_.via in exported else None
+                params = (I32, *(val_type for param in type_.params for val_type in _core(param, (), 0, False)))
+                results = tuple(val_type for result in type_.results for val_type in _core(result, (), 0, True))
+                if found != FuncType(params, results):
+                    raise BindingError(
+                        f"{function.label} passes {type_}, to be called through export `{type_.via}` of type "
+                        f"{FuncType(params, results)}, and " + (f"that has type {found}" if found else "there is none"),
+                        remedy=_CHANGED,
+                    )
+                yield type_.via
+
+
+def _exports(module: Module, declared: Declared, hidden: Set[str]) -> Iterator[Function]:
     exported = {export.name: export for export in module.exports if export.kind == FUNC}
     for module_name, name in declared:
         if module_name is None and name not in exported:
             raise BindingError(f"the interface names export `{name}`, which the module does not have", remedy=_CHANGED)
     for name in sorted(exported):
-        if name not in _RUNTIME_EXPORTS or (None, name) in declared:
+        if name not in _RUNTIME_EXPORTS | hidden or (None, name) in declared:
             yield _function(None, name, module.func_type(exported[name].index), declared)
 
 
@@ -334,7 +352,7 @@ def _member(function: Function) -> Member | None:
 
 def _resources(functions: Iterable[Function]) -> Iterator[str]:
     for function in functions:
-        for value_type in (*(param.type for param in function.params), *function.results):
+        for value_type, _ in _values(function):
             if isinstance(value_type, ResourceType) and value_type != ANY_REFERENCE:
                 yield value_type.resource
 
@@ -349,7 +367,7 @@ def _check_needs(function: Function, model: Model) -> None:
         for needed, there in (
             (MEMORY_EXPORT, model.has_memory or not _lies_in_memory(value_type)),
             (ALLOCATOR, model.has_allocator or not (to_guest and _lies_in_memory(value_type))),
-            (FUNCTION_TABLE, model.has_function_table or not isinstance(value_type, FunctionType)),
+            (FUNCTION_TABLE, model.has_function_table or not _lies_in_table(value_type)),
         ):
             if not there:
                 raise BindingError(
@@ -373,6 +391,10 @@ def _values(function: Function) -> Iterator[tuple[ValueType, bool]]:
 
 def _lies_in_memory(value_type: ValueType) -> bool:
     return isinstance(value_type, (ListType, OptionType)) or value_type in ("str", "bytes")
+
+
+def _lies_in_table(value_type: ValueType) -> bool:
+    return isinstance(value_type, FunctionType) and value_type.via is None
 
 
 def _reference_tables(module: Module) -> Iterator[str]:

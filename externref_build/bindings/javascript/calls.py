@@ -190,22 +190,28 @@ def _return_to_guest(given: Sequence[Value]) -> Lines:
     return lines
 
 
-def callback_maker(callback: Callback, label: str) -> Lines:
-    """Write the function that makes a host's function of an index into the guest's table."""
+def callback_maker(callback: Callback, label: str, way: str | None) -> Lines:
+    """Write the function that makes a host's function of an index into the guest's table.
+
+    ``way`` is the variable of the export that leads to the entry; without one, the entry itself is called.
+    """
     arguments = [
         Value(f"argument{index}", f"{label}: argument {index + 1}", value_type, _core(value_type))
         for index, value_type in enumerate(callback.type.params)
     ]
     given = _results(label, callback.type.results, [_core(value_type) for value_type in callback.type.results])
     known = f"known{callback.number}"
+    entry = "guestFunction(index)" if way is None else f"(...core$) => {way}(index, ...core$)"
     body = ["if (closed) refuse();", *call_guest("entry$", arguments, given, False)]
+    null = ["  if (index === 0) return null;"] * callback.type.nullable
     return [
         f"const {known} = new Map();",
         "",
         f"const {callback.maker} = (index) => {{",
+        *null,
         f"  let made$ = {known}.get(index);",
         "  if (made$ !== undefined) return made$;",
-        "  const entry$ = guestFunction(index);",
+        f"  const entry$ = {entry};",
         f"  made$ = ({', '.join(argument.name for argument in arguments)}) => {{",
         *(f"    {line}" for line in body),
         "  };",

@@ -164,7 +164,8 @@ class _Writer:
                 f"argument{index}: {self.value(param, None, given=True)}"
                 for index, param in enumerate(value_type.params, 1)
             )
-            return f"({params}) => {self._result(value_type.results, (), given=False)}"
+            spelled = f"({params}) => {self._result(value_type.results, (), given=False)}"
+            return f"({spelled}) | null" if value_type.nullable else spelled
         return values.typescript(value_type, core)
 
     def _result(

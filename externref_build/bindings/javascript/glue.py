@@ -106,11 +106,16 @@ class _Scope:
         """Names that no parameter may have."""
         runtime = _runtime_exports(model)
         functions = [function.name for function in model.exports if function.name not in runtime]
-        own = list(dict.fromkeys([*functions, *model.reference_tables]))
+        self.callbacks = _callbacks(model)
+        ways = [callback.type.via for callback in self.callbacks.values() if callback.type.via is not None]
+        own = list(dict.fromkeys([*functions, *ways, *model.reference_tables]))
         variables = zip([*own, *runtime], [*distinct(own, runtime), *runtime], strict=True)
         self.raw = {name: f"${variable}" for name, variable in variables}
         """The variable for each export that the code uses, as it comes from the guest."""
-        self.callbacks = _callbacks(model)
+
+    def way(self, callback: Callback) -> str | None:
+        """Return the variable of the export that calls a function of the guest, if it is called through one."""
+        return None if callback.type.via is None else self.raw[callback.type.via]
 
 
 def _runtime_exports(model: Model) -> list[str]:
@@ -150,7 +155,11 @@ def _load(scope: _Scope) -> Lines:
         *(f"  {line}" for line in _own_members(model, scope)),
         "};",
     ]
-    makers = [line for callback in scope.callbacks.values() for line in (*callback_maker(callback, "callback"), "")]
+    makers = [
+        line
+        for callback in scope.callbacks.values()
+        for line in (*callback_maker(callback, "callback", scope.way(callback)), "")
+    ]
     close = _close(scope)
     text = "\n".join([*glue, *makers, *close, *plugin])
     state = [line for piece in pieces.needed("instance.js", text) for line in (*piece.split("\n"), "")]

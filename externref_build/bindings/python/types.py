@@ -52,7 +52,8 @@ class Spelling:
         if isinstance(value_type, FunctionType):
             params = ", ".join(self.given(param, b"") for param in value_type.params)
             results = [self.taken(result, b"") for result in value_type.results]
-            return f"Callable[[{params}], {results[0] if results else 'None'}]"
+            null = " | None" if value_type.nullable else ""
+            return f"Callable[[{params}], {results[0] if results else 'None'}]{null}"
         if value_type == "bytes":
             return "bytes"
         return self._either_way(value_type, core)
@@ -78,7 +79,9 @@ class Spelling:
         if isinstance(value_type, FunctionType):
             params = "".join(f"{self.object(param, b'')}, " for param in value_type.params)
             results = [self.object(result, b"") for result in value_type.results]
-            return f"_Callback(({params}), {results[0] if results else None})"
+            via = f", {quoted(value_type.via)}" if value_type.via is not None else ""
+            null = ", null=True" if value_type.nullable else ""
+            return f"_Callback(({params}), {results[0] if results else None}{via}{null})"
         if value_type == "opaque":
             return "_F32" if core == F32 else "_F64" if core == F64 else "_I64" if core == I64 else "_I32"
         return f"_{_SAME.get(value_type, value_type).upper()}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import struct
 import sys
@@ -232,14 +233,18 @@ class _Guest:
         known = self._callbacks.get((index, id(kind)))
         if known is not None:
             return known
-        table = self.exports.get("__indirect_function_table")
-        function = table.get(self.store, index) if isinstance(table, wasmtime.Table) else None
         params = {f"argument {number}": param for number, param in enumerate(kind.params, 1)}
-        signature = _Signature("a function of the plugin", params, kind.result)
-        expected = _spelled(_func_type(signature))
-        if not isinstance(function, wasmtime.Func) or _spelled(function.type(self.store)) != expected:
-            raise GuestFault(f"function {index} of its table, where there is none of type {expected}")
-        call = self._caller(function, signature)
+        if kind.via is None:
+            table = self.exports.get("__indirect_function_table")
+            function = table.get(self.store, index) if isinstance(table, wasmtime.Table) else None
+            signature = _Signature("a function of the plugin", params, kind.result)
+            expected = _spelled(_func_type(signature))
+            if not isinstance(function, wasmtime.Func) or _spelled(function.type(self.store)) != expected:
+                raise GuestFault(f"function {index} of its table, where there is none of type {expected}")
+            call = self._caller(function, signature)
+        else:
+            signature = _Signature("a function of the plugin", {"index": _U32, **params}, kind.result)
+            call = functools.partial(self.export(kind.via, signature), index)
 
         def checked(*args: Any) -> Any:
             if len(args) != len(params):

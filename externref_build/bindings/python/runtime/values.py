@@ -266,11 +266,13 @@ class _Callback(_Type):
 
     name, letters, lifted = "function", "I", "I"
 
-    def __init__(self, params: Sequence[_Type], result: _Type | None) -> None:
-        self.params, self.result = params, result
+    def __init__(
+        self, params: Sequence[_Type], result: _Type | None, via: str | None = None, null: bool = False
+    ) -> None:
+        self.params, self.result, self.via, self.null = params, result, via, null
 
     def lift(self, guest: _Guest, *core: Any) -> Any:
-        return guest.callback(core[0], self)
+        return None if self.null and not core[0] else guest.callback(core[0], self)
 
 
 class _Signature:
