@@ -117,6 +117,10 @@ class ModuleConfig:
     """Languages in which a host is written beside the module: ``python``, ``javascript``."""
     types: tuple[tuple[str, str], ...]
     """The Python class, as ``package.module:Class``, behind resource types by name."""
+    typescript_types: tuple[tuple[str, str], ...]
+    """The TypeScript type, as ``module:Type``, behind resource types by name."""
+    package_json: bool
+    """Whether a package.json for npm is written beside hosts in JavaScript."""
     optimize: tuple[str, ...]
     """Arguments of wasm-opt; it is not run if there are none."""
     wasm_opt: str
@@ -391,6 +395,8 @@ def _module(values: Mapping[str, _Value], project_dir: Path) -> ModuleConfig:
         interface=get("interface"),
         bindings=tuple(get("bindings")),
         types=tuple(sorted(get("types").items())),
+        typescript_types=tuple(sorted(get("typescript-types").items())),
+        package_json=get("package-json"),
         optimize=tuple(get("optimize") or ()),
         wasm_opt=get("wasm-opt"),
     )

@@ -12,7 +12,7 @@ import errno
 import glob
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TypeAlias
 
@@ -64,16 +64,19 @@ def _pieces(part: _Part) -> Iterator[memoryview]:
     return (view[start : start + _PIECE] for start in range(0, len(view), _PIECE))
 
 
-def remove_former_outputs(record: Path, folder: Path, outputs: Iterable[Path]) -> None:
+def remove_former_outputs(
+    record: Path, folder: Path, outputs: Iterable[Path], spare: Callable[[Path], bool] = lambda _: False
+) -> None:
     """Remove from a folder what an earlier build put there and this one does not make; note what this one makes.
 
-    ``record`` is the file with the notes. Raises OutputError.
+    ``record`` is the file with the notes; what ``spare`` is true for is somebody else's by now. Raises OutputError.
     """
     current = {path.relative_to(folder).as_posix() for path in outputs}
     with contextlib.suppress(FileNotFoundError):
         for name in record.read_text(encoding="utf-8").splitlines():
             former = folder / name
-            if name not in current and former.resolve().is_relative_to(folder.resolve()):
+            inside = former.resolve().is_relative_to(folder.resolve())
+            if name not in current and inside and not spare(former):
                 remove_abandoned(former)
                 former.unlink(missing_ok=True)
     write_whole(record, "".join(f"{name}\n" for name in sorted(current)).encode())

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -148,6 +149,44 @@ def builder(make_venv: Callable[[], Path], pip_environment: dict[str, str]) -> P
     needed = ["setuptools>=77", "hatchling>=1.28", "editables", "maturin>=1.12.6,<2", "uv", "externref-build"]
     subprocess.run([str(python), "-m", "pip", "install", "--quiet", *needed], check=True, env=pip_environment)
     return python
+
+
+PROJECT_FOR_JAVASCRIPT = """
+[build-system]
+requires = ["setuptools>=77", "externref-build"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "Typed_Guest"
+dynamic = ["version"]
+description = "A plugin for every type"
+license = "MIT"
+keywords = ["plugins"]
+urls = { Homepage = "https://typed.example" }
+
+[tool.setuptools.dynamic]
+version = { attr = "typed.VERSION" }
+
+[tool.externref]
+package = "typed"
+bindings = ["javascript"]
+"""
+
+
+@pytest.fixture(scope="session")
+def javascript_wheel(toolchain: None, test_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with the package in a wheel: the guest of every type and its host in JavaScript."""
+    project = tmp_path_factory.mktemp("project")
+    write_files(project, {"pyproject.toml": PROJECT_FOR_JAVASCRIPT, "src/typed/__init__.py": 'VERSION = "1.2rc1"\n'})
+    shutil.copytree(ROOT / "tests" / "guests" / "typed", project / "guest")
+    backend = f"from setuptools import build_meta; build_meta.build_wheel({str(project / 'dist')!r})"
+    environ = {**os.environ, "CARGO_TARGET_DIR": str(test_cache / "wheel-target")}
+    done = subprocess.run([sys.executable, "-c", backend], cwd=project, env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    [built] = (project / "dist").glob("*.whl")
+    with zipfile.ZipFile(built) as archive:
+        archive.extractall(project / "content")
+    return project / "content" / "typed"
 
 
 def kept_sdk(cache: Path) -> Path:

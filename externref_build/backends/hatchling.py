@@ -72,12 +72,17 @@ class ExternrefBuildHook(BuildHookInterface[BuilderConfig]):
         for module in config.modules:
             self._require_package(module)
         if editable:
-            build_in_place(config, progress=progress)
+            build_in_place(config, progress=progress, version=self.metadata.version)
             return
         remove_former_modules(config)
         self._temporary = tempfile.TemporaryDirectory(prefix="externref-build-")
         base = Path(self._temporary.name)
-        results = build_project(config, progress=progress, folder_of=lambda module: base / module.package)
+        results = build_project(
+            config,
+            progress=progress,
+            folder_of=lambda module: base / module.package,
+            version=self.metadata.version,
+        )
         build_data["sbom_files"].extend(map(str, write_sboms(results, base)))
         for module in config.modules:
             for name in output_file_names(module):

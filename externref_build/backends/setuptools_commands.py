@@ -31,6 +31,7 @@ from externref_build.build import (
     build_in_place,
     build_project,
     built_files,
+    is_of_the_project,
     output_file_names,
     project_sources,
     remove_former_modules,
@@ -160,15 +161,17 @@ class BuildExternref(_ExternrefCommand):
             for module in self._config.modules:
                 self._require_package(module)
             if self.editable_mode:
-                build_in_place(self._config, progress=progress, folder_of=self._source_folder)
+                build_in_place(self._config, progress=progress, folder_of=self._source_folder, version=self._version())
                 return
             outputs = [
                 self._build_folder(module) / name
                 for module in self._config.modules
                 for name in output_file_names(module)
             ]
-            remove_former_outputs(self._note("outputs"), self._lib(), outputs)
-            results = build_project(self._config, progress=progress, folder_of=self._build_folder)
+            remove_former_outputs(self._note("outputs"), self._lib(), outputs, is_of_the_project)
+            results = build_project(
+                self._config, progress=progress, folder_of=self._build_folder, version=self._version()
+            )
         self._add_to_wheel(results)
         prepared: Any = self.get_finalized_command("prepare_externref")
         if prepared.ongoing is not None:
@@ -197,6 +200,10 @@ class BuildExternref(_ExternrefCommand):
                 for module in self._config.modules
                 for name in output_file_names(module)
             }
+
+    def _version(self) -> str | None:
+        version: str | None = self.distribution.metadata.version
+        return version
 
     def _add_to_wheel(self, results: Sequence[BuildResult]) -> None:
         """Have the wheel that is being built, whatever class makes it, write bills of materials with its metadata.

@@ -19,11 +19,17 @@ def host_file_names(languages: Iterable[str], name: str) -> list[str]:
 
 
 def generate_hosts(
-    data: bytes, languages: Iterable[str], *, name: str, types: Mapping[str, str] | None = None
+    data: bytes,
+    languages: Iterable[str],
+    *,
+    name: str,
+    types: Mapping[str, str] | None = None,
+    typescript_types: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Write hosts of the processed module ``<name>.wasm``; return texts by file name.
 
-    ``types`` names the Python class behind a resource type. Raises what `read_model` raises, and BindingError.
+    ``types`` names the Python class behind a resource type, ``typescript_types`` the type of TypeScript. Raises what
+    `read_model` raises, and BindingError.
     """
     from externref_build.bindings import javascript, python
     from externref_build.bindings.model import read_model
@@ -37,5 +43,5 @@ def generate_hosts(
         else:
             sections = decode_module(data).custom_sections(INTERFACE_SECTION)
             interface = b"".join(data[section.content : section.end] for section in sections)
-            texts.update(javascript.generate(model, name=name, interface=interface))
+            texts.update(javascript.generate(model, name=name, interface=interface, types=typescript_types))
     return texts

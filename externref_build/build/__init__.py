@@ -16,6 +16,7 @@ from externref_build.build.in_place import (
     remove_former_modules,
     require_current_modules,
 )
+from externref_build.build.npm import is_of_the_project
 from externref_build.build.packages import package_folder, require_inside
 from externref_build.build.progress import Progress
 from externref_build.build.sbom import write_sboms
@@ -29,6 +30,7 @@ __all__ = [
     "build_module",
     "build_project",
     "built_files",
+    "is_of_the_project",
     "module_file_name",
     "modules_in_place",
     "output_file_names",

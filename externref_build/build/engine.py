@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from externref_build.bindings.hosts import host_file_names
 from externref_build.build.hosts import make_hosts, without_interface
+from externref_build.build.npm import PACKAGE_JSON, has_package_json, write_npm_packages
 from externref_build.build.packages import package_folder
 from externref_build.build.progress import Progress
 from externref_build.config import Config, ModuleConfig
@@ -71,9 +72,10 @@ def module_stem(module: ModuleConfig) -> str:
 def output_file_names(module: ModuleConfig) -> list[str]:
     """Return the names of all files that are built for a module: its own first, then those of its hosts.
 
-    Raises ConfigError if the crate's name cannot be read.
+    Modules in one package share a package.json. Raises ConfigError if the crate's name cannot be read.
     """
-    return [module_file_name(module), *host_file_names(module.bindings, module_stem(module))]
+    hosts = host_file_names(module.bindings, module_stem(module))
+    return [module_file_name(module), *hosts, *[PACKAGE_JSON] * has_package_json(module)]
 
 
 def build_project(
@@ -82,20 +84,24 @@ def build_project(
     progress: Progress,
     folder_of: Callable[[ModuleConfig], Path] = package_folder,
     environ: Mapping[str, str] | None = None,
+    version: str | None = None,
 ) -> list[BuildResult]:
     """Build every module of a project, or use those that are there (``EXTERNREF_SKIP``; the result is then empty).
 
-    ``folder_of`` tells the folder that receives a module. Raises ExternrefBuildError.
+    ``folder_of`` tells the folder that receives a module; ``version`` is the project's, where pyproject.toml does not
+    say. Raises ExternrefBuildError.
     """
     paths = output_paths(config, folder_of)
     if config.skip:
         for module, path in zip(config.modules, paths, strict=True):
             use_existing_module(module, progress=progress, output_folder=path.parent)
         return []
-    return [
+    results = [
         build_module(module, progress=progress, output_folder=path.parent, environ=environ)
         for module, path in zip(config.modules, paths, strict=True)
     ]
+    write_npm_packages(config, paths, version)
+    return results
 
 
 def output_paths(config: Config, folder_of: Callable[[ModuleConfig], Path] = package_folder) -> list[Path]:

@@ -24,7 +24,13 @@ def make_hosts(module: ModuleConfig, data: bytes, name: str) -> dict[str, bytes]
         return {}
     if "python" in module.bindings:
         _require_wasmtime(module)
-    texts = generate_hosts(data, module.bindings, name=name, types=dict(module.types))
+    texts = generate_hosts(
+        data,
+        module.bindings,
+        name=name,
+        types=dict(module.types),
+        typescript_types=dict(module.typescript_types),
+    )
     return {file_name: text.encode() for file_name, text in texts.items()}
 
 

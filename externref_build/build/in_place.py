@@ -28,6 +28,7 @@ from externref_build.build.ledger import (
     take_inputs,
     write_ledger,
 )
+from externref_build.build.npm import is_of_the_project, require_free_place, write_npm_packages
 from externref_build.build.packages import package_folder
 from externref_build.build.progress import Progress
 from externref_build.config import Config, ModuleConfig
@@ -42,8 +43,16 @@ FolderOf = Callable[[ModuleConfig], Path]
 
 
 def modules_in_place(config: Config, folder_of: FolderOf = package_folder) -> list[Path]:
-    """Return where the modules lie that are built in place, and their hosts. Raises ConfigError."""
-    return [folder_of(module) / name for module in config.modules for name in output_file_names(module)]
+    """Return where the modules lie that are built in place, and their hosts.
+
+    Raises ConfigError, also if something of the project's own is there.
+    """
+    places: dict[Path, None] = {}
+    for module in config.modules:
+        folder = folder_of(module)
+        require_free_place(folder, module)
+        places.update((folder / name, None) for name in output_file_names(module))
+    return list(places)
 
 
 def files_in_place(config: Config, folder_of: FolderOf = package_folder) -> list[Path]:
@@ -61,15 +70,17 @@ def build_in_place(
     progress: Progress,
     folder_of: FolderOf = package_folder,
     anew: bool = False,
+    version: str | None = None,
 ) -> list[BuildResult]:
     """Build every module into its package, and remove those that earlier builds put there under another name.
 
     A module is left alone if its guest is fresh and nothing else has changed, unless all are to be built
-    ``anew``. Raises ExternrefBuildError.
+    ``anew``. ``version`` is the project's, where pyproject.toml does not say. Raises ExternrefBuildError.
     """
     paths = output_paths(config, folder_of)
     own_folder(config.project_dir)
-    remove_former_outputs(_record(config), config.project_dir, modules_in_place(config, folder_of))
+    places = modules_in_place(config, folder_of)
+    remove_former_outputs(_record(config), config.project_dir, places, is_of_the_project)
     if config.skip:
         return build_project(config, progress=progress, folder_of=folder_of)
     environ = cargo_environ(os.environ, progress)
@@ -87,6 +98,7 @@ def build_in_place(
         entries.pop(name, None)
         if inputs is not None:
             entries[name] = make_entry(result, environ, inputs)
+    write_npm_packages(config, paths, version)
     names = {path.relative_to(config.project_dir).as_posix() for path in paths}
     write_ledger(config.project_dir, {name: entry for name, entry in entries.items() if name in names})
     return results
@@ -151,12 +163,13 @@ def remove_former_modules(config: Config, folder_of: FolderOf = package_folder) 
     for module in modules:
         remove_abandoned(module)
     if _record(config).exists():
-        remove_former_outputs(_record(config), config.project_dir, modules)
+        remove_former_outputs(_record(config), config.project_dir, modules, is_of_the_project)
 
 
 def _recorded(config: Config) -> list[Path]:
     with contextlib.suppress(FileNotFoundError):
-        return [config.project_dir / name for name in _record(config).read_text(encoding="utf-8").splitlines()]
+        names = _record(config).read_text(encoding="utf-8").splitlines()
+        return [path for name in names if not is_of_the_project(path := config.project_dir / name)]
     return []
 
 

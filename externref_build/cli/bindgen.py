@@ -22,8 +22,9 @@ def run(given: Arguments) -> int:
     data = read_module(given.input)
     path = Path(given.input)
     folder = path.parent if given.output is None else Path(given.output)
+    name, types = path.name.removesuffix(".wasm"), dict(given.types)
     try:
-        texts = generate_hosts(data, [given.language], name=path.name.removesuffix(".wasm"), types=dict(given.types))
+        texts = generate_hosts(data, [given.language], name=name, types=types, typescript_types=types)
     except ExternrefBuildError as error:
         raise error.located(given.input) from None
     for name, text in texts.items():

@@ -6,14 +6,19 @@ what it is. Where nothing tells, it is opaque, and where the user names a type, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from externref_build.bindings.javascript import values
 from externref_build.bindings.javascript.names import MADE_BY, RESERVED, comment, distinct, export_names, member, quoted
 from externref_build.bindings.model import WASI_MODULE, Function, ImportModule, Member, Model, Parameter
+from externref_build.errors import BindingError
 from externref_build.metadata import FunctionType, OptionType, ResourceType, ValueType
 from externref_build.wasm.types import ValType
+
+_TYPE_PATH: Final = re.compile(r"[^\x00-\x1f\"'\\]+:[A-Za-z_$][A-Za-z0-9_$]*")
+"""A type of the user's own: where it is imported from, and its name there."""
 
 _OWN: Final = frozenset(
     {
@@ -94,8 +99,9 @@ export type Wasi = Record<string, unknown> | { readonly wasiImport: object; init
 def declarations(model: Model, file_name: str, types: Mapping[str, str]) -> str:
     """Write the declarations for the ES module of ``file_name``.
 
-    ``types`` maps resources to types of the user's own, as ``module specifier:name``.
+    ``types`` maps resources to types of the user's own, as ``module specifier:name``. Raises BindingError.
     """
+    _check_types(model, types)
     writer = _Writer(model, types)
     parts = [
         comment(f"The plugin {file_name}, for TypeScript. {MADE_BY}"),
@@ -112,6 +118,18 @@ def declarations(model: Model, file_name: str, types: Mapping[str, str]) -> str:
         writer.load(),
     ]
     return "".join(parts)
+
+
+def _check_types(model: Model, types: Mapping[str, str]) -> None:
+    for resource, path in types.items():
+        if resource not in model.resources:
+            known = ", ".join(model.resources) or "there are none"
+            raise BindingError(
+                f"typescript-types names a resource type {resource} that the module does not have",
+                remedy=f"resource types of the module: {known}",
+            )
+        if not _TYPE_PATH.fullmatch(path):
+            raise BindingError(f'typescript-types has {quoted(path)} for {resource}, expected "./module.js:Type"')
 
 
 class _Writer:

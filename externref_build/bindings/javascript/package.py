@@ -5,6 +5,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from typing import Final
+
+from externref_build.bindings.javascript.names import MADE_BY
+
+MARK: Final = "//"
+"""The member that tells who wrote a package.json: npm leaves it to people."""
 
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9._~-]+")
 _VERSION = re.compile(
@@ -26,6 +32,8 @@ class Package:
     description: str | None = None
     license: str | None = None
     """An SPDX expression."""
+    keywords: tuple[str, ...] = ()
+    homepage: str | None = None
 
 
 def package_json(package: Package, modules: list[str]) -> str:
@@ -38,13 +46,16 @@ def package_json(package: Package, modules: list[str]) -> str:
     main = {".": _entry(modules[0])} if len(modules) == 1 else {}
     files = [f"{module}{suffix}" for module in modules for suffix in (".js", ".d.ts", ".wasm")]
     fields = {
+        MARK: MADE_BY,
         "name": npm_name(package.name),
         "version": npm_version(package.version) if package.version else None,
         "private": None if package.version else True,
         "description": package.description,
+        "keywords": list(package.keywords) or None,
+        "homepage": package.homepage,
         "license": package.license,
         "type": "module",
-        "exports": {**main, **entries, **{f"./{module}.wasm": f"./{module}.wasm" for module in modules}},
+        "exports": {**main, **entries, "./*.wasm": "./*.wasm"},
         "types": f"./{modules[0]}.d.ts" if main else None,
         "files": files,
         "sideEffects": False,

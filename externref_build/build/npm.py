@@ -1,0 +1,90 @@
+"""The package.json beside hosts in JavaScript, with which npm publishes what was built."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from externref_build.bindings.javascript.package import MARK, Package, package_json
+from externref_build.config import Config, ModuleConfig, parse_toml
+from externref_build.errors import ConfigError
+from externref_build.output import write_whole
+
+PACKAGE_JSON: Final = "package.json"
+
+
+def has_package_json(module: ModuleConfig) -> bool:
+    """Tell whether a package.json is written beside a module."""
+    return module.package_json and "javascript" in module.bindings
+
+
+def is_of_the_project(path: Path) -> bool:
+    """Tell whether a path is that of a package.json which somebody wrote by hand."""
+    if path.name != PACKAGE_JSON:
+        return False
+    try:
+        fields = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return True
+    return not isinstance(fields, dict) or MARK not in fields
+
+
+def require_free_place(folder: Path, module: ModuleConfig) -> None:
+    """See that a package.json can be written into a folder. Raises ConfigError if the project has one of its own."""
+    if has_package_json(module) and is_of_the_project(folder / PACKAGE_JSON):
+        raise ConfigError(
+            f'bindings holds "javascript", for which a package.json is written, and {folder.name} has one of its own',
+            where=str(folder / PACKAGE_JSON),
+            remedy="set package-json = false in [tool.externref] to keep it, or remove it",
+        )
+
+
+def write_npm_packages(config: Config, paths: Sequence[Path], version: str | None = None) -> None:
+    """Write a package.json into each folder with hosts in JavaScript.
+
+    ``paths`` are those of the modules, in the order of the configuration; ``version`` is the project's, where
+    pyproject.toml leaves it to the build backend. Raises ConfigError if the project has a package.json of its own in
+    such a place, OutputError.
+    """
+    stems: dict[Path, list[str]] = {}
+    packages: dict[Path, str] = {}
+    for module, path in zip(config.modules, paths, strict=True):
+        if has_package_json(module):
+            require_free_place(path.parent, module)
+            stems.setdefault(path.parent, []).append(path.stem)
+            packages[path.parent] = module.package
+    project = _project(config.project_dir)
+    for folder, names in stems.items():
+        name = str(project.get("name", config.modules[0].package))
+        if len(stems) > 1:
+            name = f"{name}-{packages[folder].replace('.', '-')}"
+        write_whole(folder / PACKAGE_JSON, package_json(_package(project, name, version), names).encode())
+
+
+def _project(project_dir: Path) -> Mapping[str, Any]:
+    """Read the table ``[project]``; empty, if the project's metadata come from elsewhere."""
+    try:
+        project = parse_toml((project_dir / "pyproject.toml").read_text(encoding="utf-8")).get("project")
+    except (OSError, ValueError):
+        return {}
+    return project if isinstance(project, dict) else {}
+
+
+def _package(project: Mapping[str, Any], name: str, version: str | None) -> Package:
+    def text(key: str) -> str | None:
+        value = project.get(key)
+        return value if isinstance(value, str) else None
+
+    urls = project.get("urls", {})
+    return Package(
+        name=name,
+        version=text("version") or version,
+        description=text("description"),
+        license=text("license"),
+        keywords=tuple(map(str, project.get("keywords", ()))),
+        homepage=next((str(url) for label, url in urls.items() if label.lower() == "homepage"), None),
+    )
