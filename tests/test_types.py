@@ -44,6 +44,8 @@ from externref_build.wasm.types import (
         ("64 6e", "(ref any)"),
         ("63 05", "(ref null 5)"),
         ("64 80 01", "(ref 128)"),
+        ("64 62 05", "(ref (exact 5))"),
+        ("63 62 80 01", "(ref null (exact 128))"),
     ],
 )
 def test_value_types(encoded: str, spelled: str) -> None:
@@ -82,6 +84,8 @@ def test_function_types(func_type: FuncType, encoded: str, spelled: str) -> None
         ("4f 01 03 5f 01 7e 00", [StructType(1)]),
         ("4e 02 60 01 7f 00 50 01 00 5f 00", [FuncType((I32,)), StructType(0)]),
         ("4e 00", []),
+        ("4d 01 5f 00", [StructType(0)]),
+        ("50 00 4c 00 4d 80 02 5f 01 64 62 03 01", [StructType(1)]),
     ],
 )
 def test_composite_types(encoded: str, types: list[CompositeType]) -> None:

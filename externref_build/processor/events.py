@@ -113,7 +113,7 @@ def decode_events(module: Module, func: int) -> BodyEvents:
 def _computed_arity(module: Module, instruction: Instruction) -> tuple[int, int] | None:
     """Tell the arity of an instruction without effect on control that depends on its immediates."""
     mnemonic = instruction[0].mnemonic
-    if mnemonic in ("struct.new", "array.new_fixed"):
+    if mnemonic in ("struct.new", "struct.new_desc", "array.new_fixed"):
         type_index, *rest = decode_immediates(module.data, instruction)
         assert isinstance(type_index, int)
         if mnemonic == "array.new_fixed":
@@ -122,7 +122,7 @@ def _computed_arity(module: Module, instruction: Instruction) -> tuple[int, int]
         composite = module.types[type_index] if type_index < len(module.types) else None
         if not isinstance(composite, StructType):
             raise MalformedModuleError(f"type {type_index} is not a structure", instruction[1])
-        return composite.field_count, 1
+        return composite.field_count + (mnemonic == "struct.new_desc"), 1
     return (0, 1) if mnemonic == "struct.new_default" else None
 
 
@@ -142,7 +142,7 @@ def _operand(module: Module, instruction: Instruction) -> object:
     if mnemonic == "select" and behind - first > 1:
         (types,) = decode_immediates(module.data, instruction)
         return types
-    if opcode.prefix == 0xFB:  # br_on_cast, br_on_cast_fail
+    if opcode.prefix == 0xFB:  # br_on_cast and its variants
         return decode_immediates(module.data, instruction)[1]
     return None
 

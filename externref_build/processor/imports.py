@@ -71,11 +71,11 @@ def _item(layout: Layout, entry: Import, successors: dict[int, int | None]) -> _
     refs = layout.signatures.imports.get(func)
     type_index = layout.type_index(refs.retype(module.func_type(func))) if refs else module.func_type_index(func)
     successor = module.func_imports[func]
-    return successor.module, _func(successor.name, type_index)
+    return successor.module, _func(successor.name, type_index, module.data[successor.type_start - 1])
 
 
-def _func(name: str, type_index: int) -> bytes:
-    return encode_name(name) + bytes((FUNC,)) + encode_unsigned(type_index)
+def _func(name: str, type_index: int, kind: int = FUNC) -> bytes:
+    return encode_name(name) + bytes((kind,)) + encode_unsigned(type_index)
 
 
 def _encode(run: list[_Item]) -> bytes:

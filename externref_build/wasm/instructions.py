@@ -18,7 +18,13 @@ from externref_build.errors import MalformedModuleError, UnsupportedFeatureError
 from externref_build.wasm.leb128 import decode_signed, decode_unsigned, encode_signed, encode_unsigned
 from externref_build.wasm.opcodes import BY_MNEMONIC, OPCODES, PREFIXES, Opcode
 from externref_build.wasm.reader import Reader
-from externref_build.wasm.types import HEAP_TYPE_PREFIXES, SINGLE_BYTE_TYPES, ValType, decode_val_type
+from externref_build.wasm.types import (
+    HEAP_TYPE_PREFIXES,
+    SINGLE_BYTE_TYPES,
+    ValType,
+    decode_heap_type,
+    decode_val_type,
+)
 
 _ONLY = b"+" if sys.version_info >= (3, 11, 5) else b""
 """Makes a repetition possessive, which saves time. Before 3.11.5, Python had it wrong (CPython's issue 106052)."""
@@ -31,8 +37,11 @@ _RUN_LENGTH = b"{0,256}" + _ONLY
 _SHORT_MEMARG = rb"[\x00-\x3f]" + _LEB64
 """What most memory arguments look like. The pattern of all matches these as well, but more slowly."""
 
+_HEAP_TYPE = rb"(?:[\x00-\x61\x63-\x7f]|\x62%b|[\x80-\xff]{1,4}[\x00-\x7f])" % _LEB32
+
 _PATTERNS = {
-    "blocktype": rb"(?:[\x00-\x62\x65-\x7f]|[\x63\x64]%b|[\x80-\xff]{1,4}[\x00-\x7f])" % _LEB32,
+    "blocktype": rb"(?:[\x00-\x62\x65-\x7f]|[\x63\x64]%b|[\x80-\xff]{1,4}[\x00-\x7f])" % _HEAP_TYPE,
+    "heaptype": _HEAP_TYPE,
     # Bit 6 of the alignment announces a memory index (multi-memory).
     "memarg": rb"(?:[\x00-\x3f]|[\x40-\x7f]" + _LEB32 + rb"|[\x80-\xbf][\x80-\xff]{0,3}[\x00-\x7f]"
     rb"|[\xc0-\xff][\x80-\xff]{0,3}[\x00-\x7f]" + _LEB32 + rb")" + _LEB64,
@@ -256,7 +265,7 @@ def immediate(data: bytes | memoryview, instruction: Instruction) -> int:
 _DECODERS: dict[str, Callable[[Reader], object]] = {
     "s32": lambda reader: decode_signed_from(reader),
     "s64": lambda reader: decode_signed_from(reader),
-    "heaptype": lambda reader: reader.s33("a heap type"),
+    "heaptype": decode_heap_type,
     "f32": lambda reader: reader.take(4),
     "f64": lambda reader: reader.take(8),
     "bytes16": lambda reader: reader.take(16),

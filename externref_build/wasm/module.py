@@ -38,6 +38,9 @@ KIND_NAMES = ("function", "table", "memory", "global", "tag")
 ONE_MODULE, ONE_TYPE = 0x7F, 0x7E
 """What stands for the kind of an import where several follow: of one module, or of one module and one type."""
 
+_EXACT_FUNC = 0x20
+"""The kind of an imported function of exactly its type (proposal custom-descriptors)."""
+
 
 class Import(NamedTuple):
     """One import, with the range of its bytes."""
@@ -347,7 +350,7 @@ def _decode_imports(reader: Reader) -> tuple[tuple[Import, ...], tuple[ImportGro
             imports += _decode_import_group(reader, module, kind)
             groups.append(ImportGroup(module, first, len(imports), start, reader.offset))
         else:
-            type_index = _decode_import_type(reader, kind, kind_start)
+            kind, type_index = _decode_import_type(reader, kind, kind_start)
             imports.append(Import(module, name, kind, type_index, start, reader.offset, kind_start + 1, reader.offset))
     reader.finish("the imports")
     return tuple(imports), tuple(groups)
@@ -357,7 +360,7 @@ def _decode_import_group(reader: Reader, module: str, encoding: int) -> Iterator
     if encoding == ONE_TYPE:
         kind = reader.byte("the kind of an import")
         type_start = reader.offset
-        type_index = _decode_import_type(reader, kind, type_start - 1)
+        kind, type_index = _decode_import_type(reader, kind, type_start - 1)
         type_end = reader.offset
         for _ in range(reader.count("imports")):
             start = reader.offset
@@ -369,14 +372,14 @@ def _decode_import_group(reader: Reader, module: str, encoding: int) -> Iterator
             name = reader.name("the name of an import")
             kind = reader.byte("the kind of an import")
             type_start = reader.offset
-            type_index = _decode_import_type(reader, kind, type_start - 1)
+            kind, type_index = _decode_import_type(reader, kind, type_start - 1)
             yield Import(module, name, kind, type_index, start, reader.offset, type_start, reader.offset)
 
 
-def _decode_import_type(reader: Reader, kind: int, kind_start: int) -> int | None:
-    """Pass over the type of an import; return the type index of a function."""
-    if kind == FUNC:
-        return reader.u32("the type of a function")
+def _decode_import_type(reader: Reader, kind: int, kind_start: int) -> tuple[int, int | None]:
+    """Pass over the type of an import; return its kind, and the type index of a function."""
+    if kind in (FUNC, _EXACT_FUNC):
+        return FUNC, reader.u32("the type of a function")
     if kind == TABLE:
         skip_table_type(reader)
     elif kind == MEMORY:
@@ -388,7 +391,7 @@ def _decode_import_type(reader: Reader, kind: int, kind_start: int) -> int | Non
         reader.u32("the type of a tag")
     else:
         raise UnsupportedFeatureError(f"unknown kind {kind} of import", kind_start)
-    return None
+    return kind, None
 
 
 def _decode_func_type_indices(reader: Reader) -> Sequence[int]:

@@ -93,6 +93,11 @@ fb13  type,elem         4>0  array.init_elem
 fb14  heaptype          1>1  ref.test ref.test_null ref.cast ref.cast_null
 fb18  castflags,label,heaptype,heaptype * br_on_cast br_on_cast_fail
 fb1a  -                 1>1  any.convert_extern extern.convert_any ref.i31 i31.get_s i31.get_u
+fb20  type              *    struct.new_desc
+fb21  type              1>1  struct.new_default_desc
+fb22  type              1>1  ref.get_desc
+fb23  heaptype          2>1  ref.cast_desc_eq ref.cast_desc_eq_null
+fb25  castflags,label,heaptype,heaptype * br_on_cast_desc_eq br_on_cast_desc_eq_fail
 
 fc00  -                 1>1  i32.trunc_sat_f32_s i32.trunc_sat_f32_u i32.trunc_sat_f64_s i32.trunc_sat_f64_u \
 i64.trunc_sat_f32_s i64.trunc_sat_f32_u i64.trunc_sat_f64_s i64.trunc_sat_f64_u

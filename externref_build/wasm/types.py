@@ -47,14 +47,19 @@ PACKED_TYPES = frozenset({0x78, 0x77})
 SINGLE_BYTE_TYPES = frozenset(name[0] for name in _NAMES)
 HEAP_TYPE_PREFIXES = frozenset({0x63, 0x64})
 """``(ref null ht)`` and ``(ref ht)``, each followed by a heap type."""
+EXACT = 0x62
+"""``(exact x)``, a heap type without its subtypes, followed by a type index (proposal custom-descriptors)."""
 
 
 def format_val_type(val_type: ValType) -> str:
     """Spell a value type as the text format does."""
     if val_type in _NAMES:
         return _NAMES[val_type]
-    heap_type = Reader(val_type, 1).s33()
-    target = str(heap_type) if heap_type >= 0 else _NAMES.get(bytes([heap_type & 0x7F]), "?").removesuffix("ref")
+    if val_type[1] == EXACT:
+        target = f"(exact {Reader(val_type, 2).u32()})"
+    else:
+        heap_type = Reader(val_type, 1).s33()
+        target = str(heap_type) if heap_type >= 0 else _NAMES.get(bytes([heap_type & 0x7F]), "?").removesuffix("ref")
     return f"(ref {'null ' if val_type[0] == 0x63 else ''}{target})"
 
 
@@ -90,9 +95,19 @@ def decode_val_type(reader: Reader) -> ValType:
     if code in SINGLE_BYTE_TYPES:
         return bytes((code,))
     if code in HEAP_TYPE_PREFIXES:
-        reader.s33("a heap type")
-        return bytes(reader.data[start : reader.offset])
+        return bytes((code,)) + decode_heap_type(reader)
     raise UnsupportedFeatureError(f"unknown value type {code:#04x}", start)
+
+
+def decode_heap_type(reader: Reader) -> bytes:
+    """Decode one heap type (specification 5.3.3), also an exact one."""
+    start = reader.offset
+    if start < reader.end and reader.data[start] == EXACT:
+        reader.byte()
+        reader.u32("a type")
+    else:
+        reader.s33("a heap type")
+    return bytes(reader.data[start : reader.offset])
 
 
 def decode_func_type(reader: Reader) -> FuncType:
@@ -123,6 +138,10 @@ def decode_rec_type(reader: Reader) -> list[CompositeType]:
     return [_decode_sub_type(reader)]
 
 
+_DESCRIPTOR_CLAUSES = (0x4C, 0x4D)
+"""``(describes x)`` and ``(descriptor x)``, each followed by a type index (proposal custom-descriptors)."""
+
+
 def _decode_sub_type(reader: Reader) -> CompositeType:
     start = reader.offset
     code = reader.byte("a type")
@@ -131,6 +150,11 @@ def _decode_sub_type(reader: Reader) -> CompositeType:
             reader.u32("a supertype")
         start = reader.offset
         code = reader.byte("a type")
+    for clause in _DESCRIPTOR_CLAUSES:
+        if code == clause:
+            reader.u32("a type")
+            start = reader.offset
+            code = reader.byte("a type")
     if code == 0x60:
         return decode_func_type(reader)
     if code == 0x5F:

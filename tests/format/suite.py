@@ -16,6 +16,7 @@ VERSIONS = ("wasm-v1", "wasm-v2", "wasm-v3", "wasm-latest")
 PROPOSALS = [
     "annotations",
     "bulk-memory",
+    "custom-descriptors",
     "custom-page-sizes",
     "exceptions",
     "extended-const",

@@ -416,6 +416,8 @@ class Interpreter:
         """Visit a branch that carries the reference that it tests: ``br_on_non_null`` and the casts."""
         mnemonic, depth, start, _ = event
         assert isinstance(depth, int)
+        if mnemonic.startswith("br_on_cast_desc") and self._stacks.pop_val(start):
+            raise Escape(start, f"`{mnemonic}` decides by a reference")
         self._branch(depth, start)
         if self._stacks.pop_val(start):
             raise Escape(start, f"`{mnemonic}` decides by a reference")
@@ -481,6 +483,8 @@ _VISITORS: dict[str, Callable[[Interpreter, Event], None]] = {
     "br_on_non_null": Interpreter._visit_br_on_value,
     "br_on_cast": Interpreter._visit_br_on_value,
     "br_on_cast_fail": Interpreter._visit_br_on_value,
+    "br_on_cast_desc_eq": Interpreter._visit_br_on_value,
+    "br_on_cast_desc_eq_fail": Interpreter._visit_br_on_value,
     "br_table": Interpreter._visit_br_table,
     "return": Interpreter._visit_return,
     "unreachable": Interpreter._visit_stop,
