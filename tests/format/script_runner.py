@@ -189,7 +189,7 @@ def _spell(value: object) -> str:
 
 
 def _cause(error: WasmtimeError) -> str:
-    """Drop backtraces, which name offsets, and the numbers that an engine gives to types."""
+    """Drop backtraces, offsets, and the numbers that an engine gives to types."""
     last = str(error).splitlines()[-1]
     cause = last.partition(": ")[2] if last.lstrip()[:1].isdigit() else last
-    return re.sub(r"\(engine \d+\)", "(engine)", cause)
+    return re.sub(r"\(engine \d+\)|at offset \d+", "", cause)
