@@ -48,6 +48,9 @@ FEATURES = [
 ]
 
 
+_NO_MODULE = "nothing: its module could not be instantiated"
+
+
 def make_engine() -> Engine:
     """Make an engine that accepts every feature that wasmtime has."""
     config = Config()
@@ -93,6 +96,8 @@ class _Runner:
             self._definitions[name] = self._compile(command["filename"])
         elif kind == "module_instance":
             self._instantiate(command["instance"], self._definitions[command["module"]])
+        elif kind == "register" and name not in self._instances:
+            return _NO_MODULE
         elif kind == "register":
             self._linker.define_instance(self._store, command["as"], self._instances[name].instance)
         else:
@@ -110,7 +115,7 @@ class _Runner:
     def _act(self, action: dict[str, Any], expected: list[str]) -> str:
         found = self._instances.get(action.get("module"))
         if found is None:
-            return "nothing: its module could not be instantiated"
+            return _NO_MODULE
         arguments = [_value(argument) for argument in action.get("args", ())]
         if action["type"] == "get" and set(expected) <= _PLAIN_NAMES:
             variable = found.instance.exports(self._store)[action["field"]]
@@ -192,4 +197,4 @@ def _cause(error: WasmtimeError) -> str:
     """Drop backtraces, offsets, and the numbers that an engine gives to types."""
     last = str(error).splitlines()[-1]
     cause = last.partition(": ")[2] if last.lstrip()[:1].isdigit() else last
-    return re.sub(r"\(engine \d+\)|at offset \d+", "", cause)
+    return re.sub(r"\(engine \d+\)|at offset (0x[0-9a-f]+|\d+)", "", cause)
