@@ -13,6 +13,8 @@ from typing import Final
 import wasmtime
 from wasmtime import _ffi
 
+from externref_build.bindings.python.runtime.failures import PluginError
+
 _TICK: Final = 0.01
 """In seconds: how often engines look whether a deadline has passed."""
 
@@ -25,6 +27,8 @@ class _Engine:
             config = wasmtime.Config()
         config.consume_fuel = fuel
         config.epoch_interruption = deadline
+        with contextlib.suppress(AttributeError):
+            config.wasm_gc = False  # with it, a guest could turn an object of its own into a reference
         with contextlib.suppress(wasmtime.WasmtimeError):  # without a home there is no cache
             config.cache = True
         self.memory_stays = False
@@ -39,9 +43,12 @@ class _Engine:
         self._ticker: threading.Thread | None = None
 
     def module(self, name: str, read: Callable[[], bytes]) -> wasmtime.Module:
-        """Return a compiled module; it is compiled once."""
+        """Return a compiled module; it is compiled once. Raises PluginError if it is damaged."""
         if name not in self._modules:
-            self._modules[name] = wasmtime.Module(self.engine, read())
+            try:
+                self._modules[name] = wasmtime.Module(self.engine, read())
+            except wasmtime.WasmtimeError as error:
+                raise PluginError(f"{name} is no module that wasmtime can run: {error}") from None
         return self._modules[name]
 
     def enter(self) -> None:

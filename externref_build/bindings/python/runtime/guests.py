@@ -71,6 +71,7 @@ class _Guest:
         self._memory: wasmtime.Memory | None = None
         self.seen = memoryview(b"")
         """Its memory as it was last looked at. It never shrinks."""
+        self.memory_stays = self.engine.memory_stays
         self._owners: list[weakref.ref[Any]] = []
         """Arrays over the memory, which live as long as a view of it."""
         self._allocate: Callable[..., Any] | None = None
@@ -179,13 +180,15 @@ class _Guest:
     def _answer(self, signature: _Signature, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function of core values that calls one of values; references are objects in both.
 
-        For a signature without texts and the like they are the same, but for what `_import` checks.
+        Without texts and the like they are the same, but for what `_import` checks.
         """
-        if signature.is_checked_by_import:
+        if signature.is_direct and signature.is_result_direct:
             return function
         lent = [index for index, param in enumerate(signature.params) if param.is_lent]
         if not lent and not signature.fails_in_place:
             lift, lower_result = signature.lift, signature.lower_result
+            if signature.is_result_direct:
+                return lambda *core: function(*lift(self, core))
             return lambda *core: lower_result(self, function(*lift(self, core)))
 
         def answer(*core: Any) -> Any:
@@ -279,7 +282,7 @@ class _Guest:
         pointer: int = self._allocate(0, 0, align, len(data))
         end = pointer + len(data)
         memory = self.seen
-        if end > len(memory) or not self.engine.memory_stays:
+        if end > len(memory) or not self.memory_stays:
             memory = self.memory()
         if not pointer or pointer % align or end > len(memory):
             raise GuestFault(f"its allocator returned {pointer:#x} for {len(data)} bytes")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -21,14 +22,19 @@ class _PublicGuest(_Guest):
     def __init__(self, file: str, limits: _Limits) -> None:
         super().__init__(file, limits)
         self.held: weakref.WeakSet[_Held] = weakref.WeakSet()
+        self.gone: deque[Any] = deque()
+        """Objects that the engine let go of. They go later: code of theirs must not run inside of it."""
         self.answers: list[Callable[..., Any]] = []
 
     def live_references(self) -> int:
         self.store.gc()
-        return len(self.held)
+        live = len(self.held)
+        self.gone.clear()
+        return live
 
     def _forget(self) -> None:
         self.held.clear()
+        self.gone.clear()
 
     def _memory_size(self) -> int:
         return self._memory.data_len(self.store) if self._memory is not None else 0
@@ -37,7 +43,7 @@ class _PublicGuest(_Guest):
         """Wrap an object for the engine, so that it can be counted and is never taken for a value of wasmtime's."""
         if value is None:
             return None
-        held = _Held(value)
+        held = _Held(value, self.gone)
         self.held.add(held)
         return held
 
@@ -50,6 +56,7 @@ class _PublicGuest(_Guest):
         def call(*args: Any) -> Any:
             if self.unusable is not None or threading.get_ident() != self.thread:
                 raise self.refusal()
+            self.gone.clear()
             if signature.is_direct and not signature.suits(args):
                 signature.prepare(args)
             core = list(args) if signature.is_direct else signature.lower(self, args)
@@ -94,7 +101,7 @@ class _PublicGuest(_Guest):
                 value = answer(*args)
                 if self.unusable is not None:
                     raise self.refusal()
-                if signature.is_checked_by_import:
+                if signature.is_result_direct:
                     value = signature.lower_result(self, value)
                 if result is None:
                     return None
@@ -122,8 +129,11 @@ class _PublicGuest(_Guest):
 class _Held:
     """An object that the guest has a reference to."""
 
-    def __init__(self, value: Any) -> None:
-        self.value = value
+    def __init__(self, value: Any, gone: deque[Any]) -> None:
+        self.value, self.gone = value, gone
+
+    def __del__(self) -> None:
+        self.gone.append(self.value)
 
 
 def _unsigned(value: Any, letter: str) -> Any:

@@ -158,7 +158,7 @@ class _Buffer(_Type):
         """Return the guest's bytes. Raises GuestFault where they lie beyond its memory."""
         end = pointer + count * self.size
         memory = guest.seen
-        if end > len(memory) or not guest.engine.memory_stays:
+        if end > len(memory) or not guest.memory_stays:
             memory = guest.memory()
             if end > len(memory):
                 raise GuestFault(f"{count} elements at {pointer:#x}, beyond the end of its memory at {len(memory):#x}")
@@ -177,8 +177,13 @@ class _Text(_Buffer):
             raise ValueError(f"{_shown(value)}, which has a lone surrogate at {error.start}") from None
 
     def lift(self, guest: _Guest, *core: Any) -> Any:
+        pointer, count = core
+        end = pointer + count
+        memory = guest.seen
         try:
-            return str(self.view(guest, *core), "utf-8")
+            if end > len(memory) or not guest.memory_stays:
+                return str(self.view(guest, pointer, count), "utf-8")
+            return str(memory[pointer:end], "utf-8")
         except UnicodeDecodeError as error:
             raise GuestFault(f"text that is not UTF-8: {error.reason} at byte {error.start}") from None
 
@@ -292,13 +297,13 @@ class _Signature:
         """Whether it is an import, which has one more core parameter: where the message of an error goes."""
         self.is_direct = all(param.is_plain or isinstance(param, _Reference) for param in self.params)
         """Whether the arguments are core values themselves, as long as they are right."""
-        self.is_checked_by_import = (
-            self.is_direct and not fails_in_place and (result is None or result.is_plain or result.letters == "r")
-        )
-        """Whether a function of the host with it can stand for an import as it is."""
+        self.is_result_direct = not fails_in_place and (result is None or result.is_plain or result.letters == "r")
+        """Whether the result of a function of the host is its core value, as long as it is right."""
         ends = list(itertools.accumulate((len(param.letters) for param in self.params), initial=0))
-        self.places = list(zip(self.params, ends, ends[1:], strict=False))
-        """Which core values each parameter takes."""
+        self.lifts = [
+            (param.lift, slice(start, end)) for param, start, end in zip(self.params, ends, ends[1:], strict=False)
+        ]
+        """What makes a value of each parameter's core values, and which those are."""
         references = [(index, param) for index, param in enumerate(self.params) if isinstance(param, _Reference)]
         self.nulls = [index for index, param in references if param.refuses_null]
         self.kinds = [(index, param.accepted) for index, param in references if param.is_checked]
@@ -339,8 +344,8 @@ class _Signature:
         """Return the arguments of a call that the guest makes."""
         args: list[Any] = []
         try:
-            for param, start, end in self.places:
-                args.append(param.lift(guest, *core[start:end]))
+            for lift, place in self.lifts:
+                args.append(lift(guest, *core[place]))
         except GuestFault as error:
             raise GuestFault(f"the plugin called {self.label}: {self.names[len(args)]} is {error}") from None
         return args
