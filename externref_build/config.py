@@ -63,7 +63,8 @@ _WORDS: Final = frozenset({"cargo-args", "cflags", "ldflags", "optimize"})
 
 _KEYS_OF_CARGO: Final = (
     "manifest-path",
-    *("features", "all-features", "no-default-features", "locked", "offline", "frozen", "cargo-args", "toolchain"),
+    *("features", "all-features", "no-default-features", "locked", "offline", "frozen"),
+    *("vendor", "cargo-args", "toolchain"),
 )
 _KEYS_OF_CLANG: Final = ("include-dirs", "std", "cflags", "ldflags", "compiler")
 
@@ -92,6 +93,8 @@ class ModuleConfig:
     locked: bool
     offline: bool
     frozen: bool
+    vendor: bool
+    """Whether a source distribution holds the sources of all crates that the guest is built from."""
     cargo_args: tuple[str, ...]
     sources: tuple[str, ...]
     """Patterns of C and C++ sources, relative to the project; empty where the guest is a cargo package."""
@@ -380,6 +383,7 @@ def _module(values: Mapping[str, _Value], project_dir: Path) -> ModuleConfig:
         locked=get("locked"),
         offline=get("offline"),
         frozen=get("frozen"),
+        vendor=get("vendor"),
         cargo_args=tuple(get("cargo-args")),
         sources=tuple(get("sources") or ()),
         include_dirs=tuple(project_dir / folder for folder in get("include-dirs")),

@@ -65,6 +65,7 @@ def test_one_key_is_enough(tmp_path: Path) -> None:
             locked=False,
             offline=False,
             frozen=False,
+            vendor=False,
             cargo_args=(),
             toolchain=None,
             **WITHOUT_CLANG,
@@ -99,6 +100,7 @@ def test_every_key_of_the_documentation(tmp_path: Path) -> None:
         locked = true
         offline = true
         frozen = true
+        vendor = true
         cargo-args = ["--config", "net.retry=1"]
         toolchain = "1.90.0"
         table = false
@@ -217,6 +219,7 @@ def test_several_modules(tmp_path: Path) -> None:
         ("locked", "TRUE", "locked", True),
         ("offline", "on", "offline", True),
         ("frozen", "true", "frozen", True),
+        ("vendor", "true", "vendor", True),
         ("cargo-args", "--config 'a.b=\"c d\"'", "cargo_args", ("--config", 'a.b="c d"')),
         ("toolchain", "nightly", "toolchain", "nightly"),
         ("sources", "a.c b/*.cpp", "sources", ("a.c", "b/*.cpp")),

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +29,7 @@ from externref_build.build import (
     package_folder,
     project_sources,
     remove_former_modules,
+    vendored_files,
     write_sboms,
 )
 from externref_build.config import Config, ModuleConfig, load_config
@@ -62,10 +65,12 @@ class ExternrefBuildHook(BuildHookInterface[BuilderConfig]):
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
         """Remove the temporary folder."""
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        self._until_packed.close()
 
-    _temporary: tempfile.TemporaryDirectory[str] | None = None
+    @cached_property
+    def _until_packed(self) -> ExitStack:
+        """What is kept until hatchling has packed it."""
+        return ExitStack()
 
     def _build_wheel(self, config: Config, build_data: dict[str, Any], *, editable: bool) -> None:
         progress = Progress(quiet=self.app.verbosity < 0)
@@ -75,8 +80,7 @@ class ExternrefBuildHook(BuildHookInterface[BuilderConfig]):
             build_in_place(config, progress=progress, version=self.metadata.version)
             return
         remove_former_modules(config)
-        self._temporary = tempfile.TemporaryDirectory(prefix="externref-build-")
-        base = Path(self._temporary.name)
+        base = Path(self._until_packed.enter_context(tempfile.TemporaryDirectory(prefix="externref-build-")))
         results = build_project(
             config,
             progress=progress,
@@ -92,8 +96,11 @@ class ExternrefBuildHook(BuildHookInterface[BuilderConfig]):
             build_data["tag"] = "py3-none-any"
 
     def _pack_sources(self, config: Config, build_data: dict[str, Any]) -> None:
-        for path in project_sources(config):
-            build_data["force_include"][str(path)] = self._relative(path)
+        progress = Progress(quiet=self.app.verbosity < 0)
+        vendored = self._until_packed.enter_context(vendored_files(config, progress))
+        sources = {self._relative(path): path for path in project_sources(config)}
+        for name, path in {**sources, **vendored}.items():
+            build_data["force_include"][str(path)] = name
         built = {self.build_config.get_distribution_path(self._relative(path)) for path in built_files(config)}
         self.build_config.build_reserved_paths.update(built)
 

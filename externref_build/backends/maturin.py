@@ -18,8 +18,8 @@ import maturin
 
 from externref_build.backends.maturin_archives import keep_sources_only, name_no_folder, require_modules
 from externref_build.backends.reporting import errors_for_users
-from externref_build.build import BuildResult, Progress, build_in_place, write_sboms
-from externref_build.config import Config, load_config
+from externref_build.build import BuildResult, Progress, build_in_place, vendored_files, write_sboms
+from externref_build.config import Config, load_config, read_tool_table
 from externref_build.guests.sdk import own_folder
 from externref_build.output import exclusive, write_whole
 
@@ -62,7 +62,8 @@ def build_sdist(sdist_directory: str, config_settings: _Settings = None) -> str:
     """Build a source distribution that holds the guests' sources, and nothing built (PEP 517)."""
     with _project(config_settings) as config, _handed_over(sdist_directory) as folder:
         name: str = maturin.build_sdist(str(folder), config_settings)
-        keep_sources_only(folder / name, config)
+        with vendored_files(config, Progress(), [_manifest(config)]) as vendored:
+            keep_sources_only(folder / name, config, vendored)
     return name
 
 
@@ -92,6 +93,12 @@ def _project(config_settings: _Settings) -> Iterator[Config]:
     """Load the configuration of the project in the current folder, where PEP 517 has hooks called."""
     with errors_for_users():
         yield load_config(Path.cwd(), config_settings=config_settings)
+
+
+def _manifest(config: Config) -> Path:
+    """Return the Cargo.toml of the native extension."""
+    table = read_tool_table(config.project_dir, "maturin") or {}
+    return config.project_dir / str(table.get("manifest-path", "Cargo.toml"))
 
 
 @contextmanager

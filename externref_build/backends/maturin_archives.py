@@ -85,16 +85,19 @@ def _digest(content: bytes) -> str:
     return f"sha256={urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip('=')}"
 
 
-def keep_sources_only(sdist: Path, config: Config) -> None:
+def keep_sources_only(sdist: Path, config: Config, added: Mapping[str, Path]) -> None:
     """Take what was built out of a source distribution, and see that it holds the guests' sources as they are.
 
-    Raises ConfigError, and OutputError.
+    ``added`` are the files that it gets besides, or instead, by name. Raises ConfigError, and OutputError.
     """
-    sources = {_name(path, config): path for path in project_sources(config)}
+    sources = {name: path for path in project_sources(config) if (name := _name(path, config)) not in added}
     built = {_name(path, config) for path in built_files(config)}
     with tarfile.open(sdist) as archive:
         entries = [(entry, _content(archive, entry)) for entry in archive if _inner(entry.name) not in built]
     _require_sources({_inner(entry.name): content for entry, content in entries}, sources, config)
+    top, some = entries[0][0].name.partition("/")[0], entries[0][0]
+    entries = [(entry, content) for entry, content in entries if _inner(entry.name) not in added]
+    entries += [_entry(f"{top}/{name}", path.read_bytes(), some.mtime) for name, path in added.items()]
     with (
         io.BytesIO() as raw,
         gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as compressed,
@@ -156,6 +159,12 @@ def _remedy(lines: Iterable[str]) -> str:
 
 def _guests(config: Config) -> set[str]:
     return {f'"{_name(module.manifest_path.parent, config)}"' for module in config.modules}
+
+
+def _entry(name: str, content: bytes, time: float) -> tuple[tarfile.TarInfo, bytes]:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mtime = len(content), int(time)
+    return entry, content
 
 
 def _content(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:

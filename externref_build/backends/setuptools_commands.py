@@ -37,11 +37,12 @@ from externref_build.build import (
     remove_former_modules,
     remove_former_outputs,
     require_inside,
+    vendored_files,
     write_sboms,
 )
 from externref_build.config import Config, ConfigSettings, ModuleConfig, load_config, read_tool_table
 from externref_build.errors import ConfigError
-from externref_build.output import OngoingWork
+from externref_build.output import OngoingWork, write_whole
 
 config_settings: ConfigSettings = {}
 """Those of the PEP 517 hook that runs; setuptools itself has no way for them."""
@@ -264,13 +265,28 @@ class SdistExternref(_ExternrefCommand):
         with errors_for_users():
             project_sources(self._config)
             built = {os.path.relpath(path, self._config.project_dir) for path in self._built()}
-        files = self.get_finalized_command("sdist").filelist
+        archive: Any = self.get_finalized_command("sdist")
+        files = archive.filelist
         files.files = [name for name in files.files if os.path.normpath(name) not in built]
         listed = Path(self.get_finalized_command("egg_info").egg_info, "SOURCES.txt")
         lines = listed.read_text(encoding="utf-8").splitlines()
         kept = [line for line in lines if os.path.normpath(line) not in built]
         if kept != lines:
             listed.write_text("\n".join(kept), encoding="utf-8")
+        self._add_vendored(archive)
+
+    def _add_vendored(self, archive: Any) -> None:
+        """Have the source distribution that is being made, whatever class makes it, hold what is vendored for it."""
+        make_release_tree = archive.make_release_tree
+
+        def make_more(folder: str, *arguments: Any, **options: Any) -> None:
+            make_release_tree(folder, *arguments, **options)
+            progress = Progress(quiet=self.verbose == 0)
+            with errors_for_users(), vendored_files(self._config, progress) as vendored:
+                for name, path in vendored.items():
+                    write_whole(Path(folder, name), path.read_bytes())
+
+        archive.make_release_tree = make_more
 
     def _built(self) -> Sequence[Path]:
         return list(built_files(self._config, self._source_folder))

@@ -21,6 +21,7 @@ from externref_build.build.packages import package_folder, require_inside
 from externref_build.build.progress import Progress
 from externref_build.build.sbom import write_sboms
 from externref_build.build.sources import built_files, project_sources
+from externref_build.build.vendor import vendored_files
 from externref_build.output import remove_former_outputs
 
 __all__ = [
@@ -41,5 +42,6 @@ __all__ = [
     "require_current_modules",
     "require_inside",
     "use_existing_module",
+    "vendored_files",
     "write_sboms",
 ]

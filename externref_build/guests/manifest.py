@@ -16,7 +16,8 @@ from externref_build.errors import ConfigError
 
 _DEPENDENCY_TABLES = ("dependencies", "dev-dependencies", "build-dependencies")
 _WORKSPACE_FILES = ("Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "rust-toolchain")
-_CARGO_CONFIG_FILES = (".cargo/config.toml", ".cargo/config")
+CARGO_CONFIG_FILES = (".cargo/config.toml", ".cargo/config")
+"""Where cargo's configuration may lie in a folder; the second is what it was called before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def default_name(manifest_path: Path) -> str:
 
 def guest_sources(manifest_path: Path, project_dir: Path) -> GuestSources:
     """Find all files that cargo needs to build a guest: its package, its workspace, and path dependencies of these."""
-    workspace = _workspace_manifest(manifest_path)
+    workspace = workspace_manifest(manifest_path)
     project = _Project(project_dir)
     files = {path for path in _workspace_files(workspace.parent, project_dir) if path.is_relative_to(project_dir)}
     pending = [workspace.parent, manifest_path.parent, *_members(workspace), *_path_dependencies(workspace)]
@@ -96,7 +97,7 @@ class _Project:
         return path.is_relative_to(self.folder) and path.resolve().is_relative_to(self.folder.resolve())
 
 
-def _workspace_manifest(manifest_path: Path) -> Path:
+def workspace_manifest(manifest_path: Path) -> Path:
     """Find the Cargo.toml with ``[workspace]`` that a package belongs to; its own, if none."""
     manifest = read_manifest(manifest_path)
     if "workspace" in manifest:
@@ -135,7 +136,7 @@ def _workspace_files(workspace: Path, project_dir: Path) -> Iterator[Path]:
     yield from (path for name in _WORKSPACE_FILES if (path := workspace / name).is_file())
     for folder in (workspace, *workspace.parents):
         yield from (path for name in _WORKSPACE_FILES[2:] if (path := folder / name).is_file())
-        for config in (path for name in _CARGO_CONFIG_FILES if (path := folder / name).is_file()):
+        for config in (path for name in CARGO_CONFIG_FILES if (path := folder / name).is_file()):
             yield config
             for vendored in _vendored_sources(config):
                 yield from _all_files(vendored)

@@ -26,7 +26,7 @@ def resolve(
     """
     members = _metadata(toolchain, module, environ, ("--no-deps",))
     arguments = ("--filter-platform", target, *resolution_arguments(module))
-    if not _needs_sdk(members):
+    if not needs_sdk(members):
         metadata = _metadata(toolchain, module, environ, arguments)
         if not any(package["name"] == SDK_CRATE and package["source"] for package in metadata["packages"]):
             return metadata, ()
@@ -38,7 +38,7 @@ def resolve(
 
 def patch_for(members: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the arguments that supply the guest crate to a workspace, given its members as cargo's metadata tells."""
-    return sdk_patch_arguments(provide_sdk(Path(members["workspace_root"]))) if _needs_sdk(members) else ()
+    return sdk_patch_arguments(provide_sdk(Path(members["workspace_root"]))) if needs_sdk(members) else ()
 
 
 def resolution_arguments(module: ModuleConfig) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ def _metadata(
     return cast("dict[str, Any]", json.loads(done.stdout))
 
 
-def _needs_sdk(members: Mapping[str, Any]) -> bool:
+def needs_sdk(members: Mapping[str, Any]) -> bool:
     """Tell whether a member of the workspace asks the registry for the guest crate, or the lock file records it."""
     dependencies = [entry for package in members["packages"] for entry in package["dependencies"]]
     if any(entry["name"] == SDK_CRATE for entry in dependencies):
