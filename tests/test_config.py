@@ -129,6 +129,7 @@ def test_every_key_of_the_documentation(tmp_path: Path) -> None:
         locked=True,
         offline=True,
         frozen=True,
+        vendor=True,
         cargo_args=("--config", "net.retry=1"),
         toolchain="1.90.0",
         **WITHOUT_CLANG,
