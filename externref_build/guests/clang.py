@@ -1,8 +1,9 @@
 """Build a C or C++ guest with clang, or with the clang in zig.
 
 1. Find the compiler.
-2. Compile each source again whose command changed, or something that it was made from (its depfile tells what).
-3. Link, with those parts of the SDK that the guest needs.
+2. See which sources declare client classes (`externref_build.guests.client`), and write what defines these.
+3. Compile each source again whose command changed, or something that it was made from (its depfile tells what).
+4. Link, with those parts of the SDK that the guest needs.
 
 Objects lie in the project's folder ``.externref-build``, beside a ``compile_commands.json`` for editors.
 """
@@ -11,14 +12,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from externref_build.config import ModuleConfig
 from externref_build.errors import ConfigError, ExternrefBuildError, GuestBuildError, SeveralErrors
 from externref_build.guests.cargo import GuestModule
+from externref_build.guests.client.declarations import merge, read_client
+from externref_build.guests.client.glue import glue
+from externref_build.guests.client.shadow import shadow
 from externref_build.guests.compiler import Compiler, find_compiler
 from externref_build.guests.run import run
 from externref_build.guests.sdk import WORKSPACE_FOLDER, own_folder
@@ -36,8 +42,10 @@ _SUFFIXES = _CXX_SUFFIXES | {".c"}
 _HEADER_SUFFIXES = frozenset({"", ".h", ".hh", ".hpp", ".hxx", ".h++", ".H", ".inc", ".inl", ".ipp", ".tpp", ".def"})
 _PROFILES: Mapping[str, tuple[str, ...]] = {"release": ("-O2", "-DNDEBUG"), "dev": ("-O0", "-g")}
 _CXX_DEFAULTS = ("-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics")
-_FREED = b"externref__free"
-"""A symbol that only guests refer to which take text or bytes from the host."""
+_USERS_OF_MEMORY = (b"externref__free", b"externref__text", b"externref__view_")
+"""Symbols that only guests refer to which take text or bytes from the host."""
+
+_CLIENT = re.compile(rb"\bnamespace\s+client\b")
 
 
 def build_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestModule:
@@ -47,13 +55,14 @@ def build_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestMod
     the compiler fails; its own diagnostics have been shown then.
     """
     build = _Build.of(module, environ)
-    units = [build.unit(source) for source in find_sources(module)]
+    sources = find_sources(module)
     _provide_sdk(module.project_dir)
-    write_whole(build.folder.parent / "compile_commands.json", build.compile_commands(units))
+    write_whole(build.folder.parent / "compile_commands.json", build.compile_commands(map(build.unit, sources)))
+    units, fresh = build.units(sources)
     if build.freestanding:
         units.append(build.sdk_unit("freestanding.c"))
-    fresh = build.run_all(units)
-    if any(_FREED in unit.output.read_bytes() for unit in units):
+    fresh &= build.run_all(units)
+    if any(symbol in unit.output.read_bytes() for unit in units for symbol in _USERS_OF_MEMORY):
         units.append(build.sdk_unit("memory.c"))
         fresh &= build.run_all(units[-1:])
     link = build.link(units)
@@ -141,24 +150,84 @@ class _Build:
         quiet = ("-fno-sanitize=undefined",) if self.compiler.kind == "zig" and not sanitized else ()
         return (*self.compiler.target_arguments(self.target), *quiet)
 
+    def units(self, sources: Iterable[Path]) -> tuple[list[Step], bool]:
+        """Return the steps that compile the sources, and what defines the client classes in them.
+
+        Sources with client classes are compiled as the preprocessor leaves them, with the members that hold references.
+        Also tell whether all that had to be found out was known already.
+        """
+        preprocessed = {source: self._preprocessed(source) for source in sources if source.suffix in _CXX_SUFFIXES}
+        fresh = self.run_all(preprocessed.values())
+        texts = {source: step.output.read_bytes() for source, step in preprocessed.items()}
+        dumps = {source: self._dump(preprocessed[source]) for source, text in texts.items() if _CLIENT.search(text)}
+        fresh &= self.run_all(dumps.values())
+        clients = {source: read_client(step.output.read_text(encoding="utf-8")) for source, step in dumps.items()}
+        units = []
+        for source in sources:
+            if source in clients and clients[source].bound:
+                shadowed = preprocessed[source].output.with_name(f"{preprocessed[source].output.stem}.client.cpp")
+                write_whole(shadowed, shadow(texts[source], clients[source].classes))
+                units.append(self._shadow_unit(source, shadowed))
+            else:
+                units.append(self.unit(source))
+        bound = merge(clients.values())
+        if bound:
+            path = self.module.project_dir / _SDK_COPY.parent / f"{self.folder.name}.client.c"
+            write_whole(path, glue(bound).encode())
+            units += [self._glue_unit(path), self.sdk_unit("client.c")]
+        return units, fresh
+
     def unit(self, source: Path) -> Step:
         """Return the step that compiles one of the user's sources."""
-        relative = source.relative_to(self.module.project_dir)
+        return self._compilation((*self._command(source), *self._prefix_maps()), source, self._relative(source))
+
+    def _command(self, source: Path) -> tuple[str, ...]:
         cxx = source.suffix in _CXX_SUFFIXES
-        standard = self.module.std
-        fits = standard is not None and ("++" in standard) == cxx
-        command = (
+        return (
             *(self.compiler.cxx if cxx else self.compiler.c),
             *self.common,
             *(_CXX_DEFAULTS if cxx else ()),
             *_PROFILES[self.module.profile],
-            *((f"-std={standard}",) if fits else ()),
+            *self._standard(cxx),
             *(f"-I{os.path.relpath(folder, self.module.project_dir)}" for folder in self.module.include_dirs),
             *("-isystem", _SDK_COPY.as_posix()),
-            *self._prefix_maps(),
             *self.module.cflags,
         )
-        return self._compilation(command, source, str(relative))
+
+    def _standard(self, cxx: bool) -> tuple[str, ...]:
+        standard = self.module.std
+        return (f"-std={standard}",) if standard is not None and ("++" in standard) == cxx else ()
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self.module.project_dir).as_posix()
+
+    def _object(self, shown: str) -> Path:
+        return self.folder / f"{shown.replace('_', '__').replace('/', '_')}.o"
+
+    def _preprocessed(self, source: Path) -> Step:
+        """Return the step that puts what a source includes into it, and leaves its macros as they are."""
+        output = self._object(self._relative(source)).with_suffix(".whole.cpp")
+        shown, depfile = self._relative(source), output.with_suffix(".d")
+        whole = ("-E", "-frewrite-includes", "-MD", "-MF", str(depfile))
+        command = (*self._command(source), *whole, shown, "-o", str(output))
+        return Step(command, output, (source,))
+
+    def _dump(self, preprocessed: Step) -> Step:
+        """Return the step that prints the syntax tree of the namespace."""
+        source = preprocessed.output
+        tree = ("-fsyntax-only", "-Xclang", "-ast-dump=json", "-Xclang", "-ast-dump-filter=client")
+        target = self.compiler.target_arguments(self.target) if self.compiler.kind == "clang" else ("--target=wasm32",)
+        command = (*self.compiler.parser, *target, *_CXX_DEFAULTS, *self._standard(True), *self.module.cflags, *tree)
+        return Step((*command, str(source)), source.with_suffix(".tree"), (source,), prints=True)
+
+    def _shadow_unit(self, source: Path, shadowed: Path) -> Step:
+        output = self._object(self._relative(source))
+        command = (*self._command(source), *self._prefix_maps(), "-c", str(shadowed), "-o", str(output))
+        return Step(command, output, (shadowed,))
+
+    def _glue_unit(self, path: Path) -> Step:
+        command = (*self.compiler.c, *self.common, "-O2", "-std=c11", "-I", _SDK_COPY.as_posix(), *self._prefix_maps())
+        return self._compilation(command, path, self._relative(path))
 
     def sdk_unit(self, name: str) -> Step:
         """Return the step that compiles a source of the SDK."""
@@ -166,7 +235,7 @@ class _Build:
         return self._compilation(command, self.module.project_dir / _SDK_COPY / name, (_SDK_COPY / name).as_posix())
 
     def _compilation(self, command: tuple[str, ...], source: Path, shown: str) -> Step:
-        output = self.folder / f"{shown.replace('_', '__').replace('/', '_').replace(os.sep, '_')}.o"
+        output = self._object(shown)
         depfile = output.with_suffix(".d")
         return Step((*command, "-MD", "-MF", str(depfile), "-c", shown, "-o", str(output)), output, (source,))
 
@@ -196,7 +265,7 @@ class _Build:
     def _is_cxx(path: Path) -> bool:
         return Path(path.stem).suffix in _CXX_SUFFIXES
 
-    def run_all(self, steps: list[Step]) -> bool:
+    def run_all(self, steps: Iterable[Step]) -> bool:
         """Run those steps that are not fresh; return whether all were.
 
         Raises GuestBuildError that names each source whose step failed.
@@ -218,9 +287,14 @@ class _Build:
     def _run(self, step: Step) -> int:
         step.output.parent.mkdir(parents=True, exist_ok=True)
         step.record.unlink(missing_ok=True)
-        done = run(step.command, cwd=self.module.project_dir, environ=self.environ, live="stderr")
-        if done.status == 0:
+        live: Literal["nothing", "stderr"] = "nothing" if step.prints else "stderr"
+        done = run(step.command, cwd=self.module.project_dir, environ=self.environ, live=live)
+        # The syntax tree is of use even where the source has faults; these show when it is compiled.
+        if step.prints:
+            write_whole(step.output, done.stdout.encode())
+        if done.status == 0 or step.prints:
             remember(step, self.module.project_dir)
+            return 0
         return done.status
 
     def compile_commands(self, units: Iterable[Step]) -> bytes:

@@ -34,6 +34,8 @@ class Compiler:
     """How to start it for C, and as a linker."""
     cxx: tuple[str, ...]
     """How to start it for C++."""
+    parser: tuple[str, ...]
+    """How to start clang itself, to read preprocessed C++."""
     version: str
     """Name and version."""
 
@@ -106,12 +108,13 @@ def _clang(path: str, folder: Path, environ: Mapping[str, str]) -> Compiler:
             remedy=f"apt-get install lld{suffix}, or what your system calls it",
         )
     cxx = Path(path).with_name(Path(path).name.replace("clang", "clang++", 1))
-    return Compiler("clang", (path,), (str(cxx) if cxx.exists() else path,), version)
+    start = (str(cxx) if cxx.exists() else path,)
+    return Compiler("clang", (path,), start, start, version)
 
 
 def _zig(zig: tuple[str, ...], folder: Path, environ: Mapping[str, str]) -> Compiler:
     version = run((*zig, "version"), cwd=folder, environ=environ).stdout.strip()
-    return Compiler("zig", (*zig, "cc"), (*zig, "c++"), f"zig {version}")
+    return Compiler("zig", (*zig, "cc"), (*zig, "c++"), (*zig, "clang"), f"zig {version}")
 
 
 def _has_zig() -> bool:

@@ -19,6 +19,8 @@ class Step:
     output: Path
     inputs: tuple[Path, ...]
     """What it reads, as far as that is known before it runs; a compiler's depfile beside the output tells the rest."""
+    prints: bool = False
+    """Whether its output is what it writes on stdout."""
 
     @property
     def depfile(self) -> Path:

@@ -83,6 +83,7 @@ static inline __attribute__((unused, always_inline)) externref__handle externref
 #define EXTERNREF__LEND(value) (value)
 #define EXTERNREF__MOVE(value) (value)
 #define EXTERNREF__END(value) externref_drop(value);
+#define EXTERNREF__SCOPE
 
 /* Whether a resource is null. */
 #define externref_is_null(resource) ((resource).externref_handle == 0)
@@ -299,7 +300,7 @@ static inline __attribute__((unused, always_inline)) externref__handle externref
     EXTERNREF__EXTERN_C __attribute__((export_name(name))) EXTERNREF__RESULT_CORE(result) \
     externref__export_##function(EXTERNREF__LIST_##count(EXTERNREF__CORE, void, __VA_ARGS__)) __asm__("externref.export." name); \
     EXTERNREF__RESULT_CORE(result) externref__export_##function(EXTERNREF__LIST_##count(EXTERNREF__CORE, void, __VA_ARGS__)) { \
-        EXTERNREF__EACH_##count(EXTERNREF__HOLD, __VA_ARGS__) \
+        EXTERNREF__SCOPE EXTERNREF__EACH_##count(EXTERNREF__HOLD, __VA_ARGS__) \
         EXTERNREF__RETURN(result, function(EXTERNREF__LIST_##count(EXTERNREF__PASS, , __VA_ARGS__)), \
                           EXTERNREF__EACH_##count(EXTERNREF__ENDED, __VA_ARGS__)) \
     } \

@@ -34,10 +34,31 @@
 #define EXTERNREF__LEND(value) (value)
 #define EXTERNREF__MOVE(value) (static_cast<decltype(value) &&>(value))
 #define EXTERNREF__END(value)
+#define EXTERNREF__SCOPE const ::externref::scope externref__scope;
 
 #include "externref.h"
 
+extern "C" {
+// Defined where the guest uses client classes.
+extern __attribute__((weak)) uint32_t externref__scope_top;
+__attribute__((weak)) void externref__scope_leave(uint32_t mark);
+}
+
 namespace externref {
+
+/// While one of these lives, so do the objects of client classes that the host returns.
+class scope {
+  public:
+    scope() noexcept : mark_(&externref__scope_top ? externref__scope_top : 0) {}
+    ~scope() {
+        if (&externref__scope_top && externref__scope_top != mark_) externref__scope_leave(mark_);
+    }
+    scope(const scope &) = delete;
+    scope &operator=(const scope &) = delete;
+
+  private:
+    uint32_t mark_;
+};
 
 template <class R> class ref;
 
@@ -69,6 +90,12 @@ template <class R> class ref {
     constexpr ref() noexcept = default;
     constexpr ref(decltype(nullptr)) noexcept {}
     constexpr ref(ref &&other) noexcept : handle_(other.release()) {}
+    /// A second reference to an object of a client class, which outlives the scope of the first.
+    template <class Object, class = decltype(Object::externref_handle)>
+    explicit ref(const Object &object) noexcept
+        : handle_(borrowed<R>::from_handle(object.externref_handle).clone().release()) {
+        static_cast<void>(static_cast<const R *>(&object));
+    }
     ref(const ref &) = delete;
     ref &operator=(const ref &) = delete;
     ref &operator=(ref &&other) noexcept {
@@ -96,6 +123,13 @@ template <class R> class ref {
     }
 
     constexpr explicit operator bool() const noexcept { return handle_ != 0; }
+
+    /// The object, of a client class.
+    R &operator*() const noexcept { return *operator->(); }
+    R *operator->() const noexcept {
+        static_assert(sizeof(R) == sizeof(*this), "a client class, without members of its own");
+        return reinterpret_cast<R *>(const_cast<externref__handle *>(&handle_));
+    }
 
     /// A second reference to the same object.
     ref clone() const noexcept { return borrowed<R>(*this).clone(); }
