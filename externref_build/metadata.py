@@ -311,9 +311,9 @@ class _ValueTypes:
             return value
         if isinstance(value, dict):
             if isinstance(value.get("ref"), str) and self._flag(value, "ref", "null"):
-                return ResourceType(value["ref"], owned=False, nullable=value.get("null", False))
+                return ResourceType(_unqualified(value["ref"]), owned=False, nullable=value.get("null", False))
             if isinstance(value.get("own"), str) and self._flag(value, "own", "null"):
-                return ResourceType(value["own"], owned=True, nullable=value.get("null", False))
+                return ResourceType(_unqualified(value["own"]), owned=True, nullable=value.get("null", False))
             if isinstance(value.get("list"), str):
                 return self._list(value, argument=argument)
             if value.keys() == {"option"}:
@@ -352,6 +352,11 @@ class _ValueTypes:
     def _flag(value: dict[str, Any], key: str, flag: str) -> bool:
         """Whether a value type has no members but its own and perhaps a flag, true or false."""
         return value.keys() <= {key, flag} and isinstance(value.get(flag, False), bool)
+
+
+def _unqualified(resource: str) -> str:
+    """Leave out the namespaces before a resource type's name, which are the guest's own affair."""
+    return resource.rpartition("::")[2].strip()
 
 
 def _shown(value: object) -> str:

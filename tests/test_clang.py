@@ -5,14 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import shutil
-import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wasmtime
+from c_projects import COMPILERS, FREESTANDING, STRICT, WASI, build, project
 
 from externref_build.build.engine import build_module
 from externref_build.build.in_place import build_in_place, require_current_modules
@@ -32,11 +31,7 @@ from externref_build.wasm.module import decode_module
 pytestmark = pytest.mark.once
 
 GUESTS = Path(__file__).parent / "guests" / "c"
-FREESTANDING, WASI = "wasm32-unknown-unknown", "wasm32-wasip1"
 LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Oz", "-Os -g", "-O2 -flto")
-STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
-CLANGS = [name for name in ("clang", *(f"clang-{n}" for n in range(29, 15, -1))) if shutil.which(f"wasm-ld{name[5:]}")]
-"""What the system has, beside zig, which always is there."""
 
 
 class Thing:
@@ -96,23 +91,6 @@ class Host:
         return pointer, len(content)
 
 
-def project(folder: Path, files: Mapping[str, str | bytes], /, **keys: Any) -> Path:
-    """Write a project whose guest is in C or C++."""
-    values = {"package": "plug", "sources": ["guest/*.c*"], "compiler": "zig", **keys}
-    table = "".join(f"{key.replace('_', '-')} = {json.dumps(value)}\n" for key, value in values.items())
-    files = {"src/plug/__init__.py": "", "pyproject.toml": f"[tool.externref]\n{table}", **files}
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else textwrap.dedent(content).encode())
-    return folder
-
-
-def build(folder: Path) -> Path:
-    (module,) = load_config(folder, environ={}).modules
-    return build_module(module, progress=Progress(quiet=True), environ=os.environ).path
-
-
 def guest(name: str) -> dict[str, bytes]:
     """The sources of one of the guests, and all headers."""
     return {f"guest/{path.name}": path.read_bytes() for path in (GUESTS / name, *GUESTS.glob("*.h"))}
@@ -127,7 +105,6 @@ def keeper(folder: Path, compiler: str, target: str, level: str, **keys: Any) ->
     )
 
 
-COMPILERS = ["zig", *CLANGS[:1]]
 ALL = list(itertools.product(COMPILERS, (FREESTANDING, WASI), LEVELS))
 TELLING = [("zig", FREESTANDING, "-O0"), ("zig", WASI, "-O2"), ("zig", FREESTANDING, "-O2 -flto")]
 CELLS = [pytest.param(*cell, marks=() if cell in TELLING else pytest.mark.matrix, id=" ".join(cell)) for cell in ALL]

@@ -43,7 +43,7 @@ BELOW = {
         "errors",
         "_version",
     },
-    "guests": {"config", "output", "errors", "_version"},
+    "guests": {"config", "metadata", "output", "errors", "_version"},
     "bindings": {"metadata", "wasm", "errors", "_version"},
     "config": {"errors", "_version"},
     "processor": {"metadata", "wasm", "errors", "_version"},

@@ -240,7 +240,7 @@ def _imports(module: Module, declared: Declared) -> Iterator[ImportModule]:
 
 
 def _ways_back(module: Module, imports: Iterable[ImportModule]) -> Iterator[str]:
-    """Yield the names of exports that call functions of the guest. Raises `BindingError` if one is not as it must be."""
+    """Yield the names of exports that call functions of the guest. Raises `BindingError` if one does not fit."""
     exported = {export.name: export.index for export in module.exports if export.kind == FUNC}
     for function in (function for entry in imports for function in _functions(entry)):
         for type_ in (param.type for param in function.params):

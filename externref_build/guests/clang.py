@@ -22,8 +22,9 @@ from typing import Literal
 from externref_build.config import ModuleConfig
 from externref_build.errors import ConfigError, ExternrefBuildError, GuestBuildError, SeveralErrors
 from externref_build.guests.cargo import GuestModule
-from externref_build.guests.client.declarations import merge, read_client
+from externref_build.guests.client.declarations import merge
 from externref_build.guests.client.glue import glue
+from externref_build.guests.client.reader import read_client
 from externref_build.guests.client.shadow import shadow
 from externref_build.guests.compiler import Compiler, find_compiler
 from externref_build.guests.run import run
@@ -42,7 +43,7 @@ _SUFFIXES = _CXX_SUFFIXES | {".c"}
 _HEADER_SUFFIXES = frozenset({"", ".h", ".hh", ".hpp", ".hxx", ".h++", ".H", ".inc", ".inl", ".ipp", ".tpp", ".def"})
 _PROFILES: Mapping[str, tuple[str, ...]] = {"release": ("-O2", "-DNDEBUG"), "dev": ("-O0", "-g")}
 _CXX_DEFAULTS = ("-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics")
-_USERS_OF_MEMORY = (b"externref__free", b"externref__text", b"externref__view_")
+_USERS_OF_MEMORY = (b"externref__free", b"externref__text")
 """Symbols that only guests refer to which take text or bytes from the host."""
 
 _CLIENT = re.compile(rb"\bnamespace\s+client\b")
@@ -164,16 +165,16 @@ class _Build:
         clients = {source: read_client(step.output.read_text(encoding="utf-8")) for source, step in dumps.items()}
         units = []
         for source in sources:
-            if source in clients and clients[source].bound:
+            if source in clients and clients[source].classes:
                 shadowed = preprocessed[source].output.with_name(f"{preprocessed[source].output.stem}.client.cpp")
                 write_whole(shadowed, shadow(texts[source], clients[source].classes))
                 units.append(self._shadow_unit(source, shadowed))
             else:
                 units.append(self.unit(source))
-        bound = merge(clients.values())
-        if bound:
+        client = merge(clients.values())
+        if client.bound:
             path = self.module.project_dir / _SDK_COPY.parent / f"{self.folder.name}.client.c"
-            write_whole(path, glue(bound).encode())
+            write_whole(path, glue(client).encode())
             units += [self._glue_unit(path), self.sdk_unit("client.c")]
         return units, fresh
 
@@ -222,8 +223,16 @@ class _Build:
 
     def _shadow_unit(self, source: Path, shadowed: Path) -> Step:
         output = self._object(self._relative(source))
-        command = (*self._command(source), *self._prefix_maps(), "-c", str(shadowed), "-o", str(output))
-        return Step(command, output, (shadowed,))
+        command = (
+            *self._command(source),
+            "-Wno-gnu-line-marker",
+            *self._prefix_maps(),
+            "-c",
+            str(shadowed),
+            "-o",
+            str(output),
+        )
+        return Step(command, output, (source, shadowed))
 
     def _glue_unit(self, path: Path) -> Step:
         command = (*self.compiler.c, *self.common, "-O2", "-std=c11", "-I", _SDK_COPY.as_posix(), *self._prefix_maps())

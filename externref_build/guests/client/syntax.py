@@ -7,6 +7,7 @@ the order in which they stand.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -39,17 +40,29 @@ def read_namespaces(dump: str) -> Iterator[Node]:
     Raises GuestBuildError if it is not what clang dumps.
     """
     decoder = json.JSONDecoder()
-    position = dump.find("{")
     resolve = _Places()
+    position = dump.find("{")
     while position != -1:
         try:
             node, position = decoder.raw_decode(dump, position)
         except ValueError as error:
             raise GuestBuildError(f"the compiler's syntax tree cannot be read: {error}") from None
         resolve(node)
-        if node.get("kind") == "NamespaceDecl" and node.get("name") == _NAMESPACE:
+        if node.get("kind") == "NamespaceDecl" and node.get("name") == _NAMESPACE and _is_global(node):
             yield node
         position = dump.find("{", position)
+
+
+def _is_global(namespace: Node) -> bool:
+    """Tell whether a namespace lies in no other, by the first symbol in it."""
+    pending = [namespace]
+    while pending:
+        node = pending.pop()
+        symbol = str(node.get("mangledName", "client"))
+        if symbol.startswith("_Z"):
+            return re.match(r"_ZNK?6client", symbol) is not None
+        pending.extend(inner for inner in reversed(node.get("inner", [])) if "kind" in inner)
+    return True
 
 
 class _Places:

@@ -7,15 +7,23 @@
 size_t strlen(const char *);
 
 /* What an object of a client class consists of: one more than the slot of its reference, or 0. */
-typedef externref__handle externref__word;
+typedef externref__handle externref__word __attribute__((may_alias));
 
+/* std::string_view, by its layout. */
 typedef struct externref__view { const char *data; size_t length; } externref__view;
 
 /* The scope of what the host returned: it lives until the export that the host called returns. */
+extern uint32_t externref__scope_top;
 externref__word *externref__scope_object(externref__handle handle);
+void externref__scope_leave(uint32_t mark);
+
+/* Text from the host, address and length in one, in the scope. */
 const char *externref__text(uint64_t text);
-externref__view externref__view_(uint64_t text);
-#define externref__view(text) externref__view_(text)
+externref__view externref__text_view(uint64_t text);
+
+static inline uint64_t externref__joined(int32_t address, int32_t length) {
+    return (uint32_t)address | (uint64_t)(uint32_t)length << 32;
+}
 
 static inline int32_t externref__given(const externref__word *object) {
     return externref__get((int32_t)externref__present(*object) - 1);
@@ -34,6 +42,12 @@ static inline externref__word *externref__lent(int32_t raw) {
 static inline externref__word *externref__lent_or_null(int32_t raw) {
     externref__handle handle = externref__kept(raw);
     return handle ? externref__scope_object(handle) : NULL;
+}
+
+static inline externref__word *externref__end(externref__word *object) {
+    externref__drop((int32_t)*object - 1);
+    *object = 0;
+    return object;
 }
 
 #endif

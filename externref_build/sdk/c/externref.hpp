@@ -46,6 +46,12 @@ __attribute__((weak)) void externref__scope_leave(uint32_t mark);
 
 namespace externref {
 
+namespace internal {
+// Also read and written through the client class that a reference is seen as.
+typedef externref__handle word __attribute__((may_alias));
+template <class T> constexpr void accept(T *) noexcept {}
+}  // namespace internal
+
 /// While one of these lives, so do the objects of client classes that the host returns.
 class scope {
   public:
@@ -70,18 +76,32 @@ template <class R> class borrowed {
     constexpr borrowed() noexcept = default;
     constexpr borrowed(decltype(nullptr)) noexcept {}
     constexpr borrowed(const ref<R> &owner) noexcept;
+    /// Of an object of a client class, for as long as that lives.
+    template <class Object, class = decltype(Object::externref_handle)>
+    borrowed(const Object &object) noexcept : handle_(object.externref_handle) {
+        internal::accept<const R>(&object);
+    }
 
     static constexpr borrowed from_handle(externref__handle handle) noexcept { return borrowed(handle, 0); }
     constexpr externref__handle handle() const noexcept { return handle_; }
 
     constexpr explicit operator bool() const noexcept { return handle_ != 0; }
 
+    /// The object, of a client class.
+    R &operator*() const noexcept { return *operator->(); }
+    R *operator->() const noexcept {
+        static_assert(sizeof(R) == sizeof(*this), "a client class, without members of its own");
+        return reinterpret_cast<R *>(const_cast<internal::word *>(&handle_));
+    }
+    operator R &() const noexcept { return **this; }
+    R *get() const noexcept { return handle_ ? operator->() : nullptr; }
+
     /// A reference of its own to the same object.
     ref<R> clone() const noexcept;
 
   private:
     constexpr borrowed(externref__handle handle, int) noexcept : handle_(handle) {}
-    externref__handle handle_ = 0;
+    internal::word handle_ = 0;
 };
 
 /// A reference that ends with its owner, or null. Two owners of one object are two references: see clone().
@@ -93,9 +113,15 @@ template <class R> class ref {
     /// A second reference to an object of a client class, which outlives the scope of the first.
     template <class Object, class = decltype(Object::externref_handle)>
     explicit ref(const Object &object) noexcept
-        : handle_(borrowed<R>::from_handle(object.externref_handle).clone().release()) {
-        static_cast<void>(static_cast<const R *>(&object));
+        : handle_(borrowed<R>(object).clone().release()) {}
+    /// Takes over what a temporary or moved object of a client class refers to.
+    template <class Object, class = decltype(static_cast<Object *>(nullptr)->externref_handle = 0)>
+    explicit ref(Object &&object) noexcept : handle_(object.externref_handle) {
+        internal::accept<R>(&object);
+        object.externref_handle = 0;
     }
+    template <class Derived, class = decltype(internal::accept<R>(static_cast<Derived *>(nullptr)))>
+    ref(ref<Derived> &&other) noexcept : handle_(other.release()) {}
     ref(const ref &) = delete;
     ref &operator=(const ref &) = delete;
     ref &operator=(ref &&other) noexcept {
@@ -128,8 +154,9 @@ template <class R> class ref {
     R &operator*() const noexcept { return *operator->(); }
     R *operator->() const noexcept {
         static_assert(sizeof(R) == sizeof(*this), "a client class, without members of its own");
-        return reinterpret_cast<R *>(const_cast<externref__handle *>(&handle_));
+        return reinterpret_cast<R *>(const_cast<internal::word *>(&handle_));
     }
+    R *get() const noexcept { return handle_ ? operator->() : nullptr; }
 
     /// A second reference to the same object.
     ref clone() const noexcept { return borrowed<R>(*this).clone(); }
@@ -142,8 +169,10 @@ template <class R> class ref {
 
   private:
     constexpr ref(externref__handle handle, int) noexcept : handle_(handle) {}
-    externref__handle handle_ = 0;
+    internal::word handle_ = 0;
 };
+
+template <class Object, class = decltype(Object::externref_handle)> ref(const Object &) -> ref<Object>;
 
 template <class R> constexpr borrowed<R>::borrowed(const ref<R> &owner) noexcept : handle_(owner.handle()) {}
 

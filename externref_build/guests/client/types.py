@@ -1,0 +1,174 @@
+"""How values of C++ pass between a guest and its host: as an object's address, a number, text, or a function."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from externref_build.metadata import FunctionType, OptionType, ResourceType, ValueType
+
+Passing = Literal["object", "number", "text", "view", "callback", "nothing"]
+"""The address of an object's word, a number, a pointer to characters, a ``string_view``, a pointer to a function."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A parameter or result."""
+
+    name: str
+    type: ValueType | None
+    """In the interface; None for no result."""
+    passing: Passing
+    c_type: str = ""
+    """Of a number, its type in C."""
+    function: Function | None = None
+    """What a callback takes and returns."""
+
+    @property
+    def nullable(self) -> bool:
+        """Whether an object may be null."""
+        return isinstance(self.type, ResourceType) and self.type.nullable
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """The type of a function of the guest that the host may call."""
+
+    params: tuple[Value, ...]
+    result: Value
+
+    @property
+    def way(self) -> str:
+        """The name of the export that calls it."""
+        params = ",".join(map(_spelled_with_null, self.params))
+        return f"[callback]({params})" + (f"->{_spelled_with_null(self.result)}" if self.result.type else "")
+
+
+class UnboundError(Exception):
+    """A type has no place in an interface; the reason, and what to write instead."""
+
+
+NUMBERS: Final = {
+    "bool": ("bool", "bool"),
+    "char": ("s8", "int8_t"),
+    "signed char": ("s8", "int8_t"),
+    "unsigned char": ("u8", "uint8_t"),
+    "char8_t": ("u8", "uint8_t"),
+    "short": ("s16", "int16_t"),
+    "unsigned short": ("u16", "uint16_t"),
+    "char16_t": ("u16", "uint16_t"),
+    "int": ("s32", "int32_t"),
+    "unsigned int": ("u32", "uint32_t"),
+    "wchar_t": ("s32", "int32_t"),
+    "long": ("s32", "int32_t"),
+    "unsigned long": ("u32", "uint32_t"),
+    "char32_t": ("char", "uint32_t"),
+    "long long": ("s64", "int64_t"),
+    "unsigned long long": ("u64", "uint64_t"),
+    "float": ("f32", "float"),
+    "double": ("f64", "double"),
+}
+"""Of C++'s types on wasm32: the type in the interface, and in C."""
+
+STANDARD: Final = {
+    **{
+        f"{sign}int{bits}_t": name
+        for bits, short in ((8, "char"), (16, "short"), (32, "int"), (64, "long long"))
+        for sign, name in (("", f"signed {short}" if bits == 8 else short), ("u", f"unsigned {short}"))
+    },
+    **dict.fromkeys(("size_t", "uintptr_t"), "unsigned long"),
+    **dict.fromkeys(("ptrdiff_t", "ssize_t", "intptr_t"), "long"),
+}
+"""Names of the standard library; clang's syntax tree does not say what is behind them in a function's type."""
+
+_VIEWS: Final = frozenset({"std::string_view", "std::basic_string_view<char>"})
+_QUALIFIERS: Final = re.compile(
+    r"\b(?:const|class|struct|enum|volatile|typename)\b|(?<=\bstd::)__\w+::|\bchar_traits<char>"
+)
+_CALLBACK: Final = re.compile(r"(.*?)\(\*\)\((.*)\)(?:noexcept)?")
+
+
+@dataclass(slots=True)
+class Types:
+    """The names that one source declares in the namespace."""
+
+    namespaces: set[str] = field(default_factory=set)
+    """Names of the namespaces inside."""
+    classes: set[str] = field(default_factory=set)
+    enums: dict[str, str] = field(default_factory=dict)
+    """The underlying type of each."""
+    aliases: dict[str, str] = field(default_factory=dict)
+
+    def plain(self, text: str) -> str:
+        """Return a type as it is spelled inside of the namespace, without qualifiers and spaces that say nothing."""
+        text = re.sub(r"\s*([*&(),<>])\s*", r"\1", " ".join(_QUALIFIERS.sub("", text).split()))
+        names = "|".join(map(re.escape, sorted(self.namespaces)))
+        text = re.sub(rf"(?<![\w:])(?:client::)?(?:(?:{names})::)*(?=\w)" if names else r"(?<![\w:])client::", "", text)
+        return re.sub(r",?>$", ">", text) if text.startswith("std::") else text
+
+    def value(self, name: str, text: str, *, is_result: bool = False) -> Value:
+        """Return how a value of a C++ type passes; raise UnboundError."""
+        plain = self.plain(text)
+        base = plain.rstrip("*&")
+        if base in self.aliases:
+            return self.value(name, f"{self.aliases[base]} {plain[len(base) :]}", is_result=is_result)
+        if plain == "void" and is_result:
+            return Value(name, None, "nothing", "void")
+        number = NUMBERS.get(self.enums.get(plain) or STANDARD.get(plain.removeprefix("std::"), plain))
+        if number:
+            return Value(name, number[0], "number", number[1])
+        if plain in _VIEWS:
+            return Value(name, "str", "view")
+        if plain == "char*" and "const" in text:
+            return Value(name, OptionType("str"), "text")
+        target, mark = plain[:-1], plain[-1:]
+        if target in self.classes and mark in "*&":
+            return Value(name, ResourceType(target, owned=is_result, nullable=mark == "*"), "object")
+        callback = _CALLBACK.fullmatch(plain)
+        if callback and not is_result:
+            function = self._function(callback[1], callback[2], text)
+            return Value(name, _function_type(function), "callback", function=function)
+        raise UnboundError(self._reason(plain, text, is_result))
+
+    def _function(self, result: str, params: str, text: str) -> Function:
+        given = text.rpartition("(")[2].rpartition(")")[0].split(",") if params not in ("", "void") else []
+        values = tuple(self.value(f"a{number}", param) for number, param in enumerate(given))
+        returned = self.value("", text.partition("(")[0] if "(" not in result else result, is_result=True)
+        if any(value.passing == "callback" for value in values) or returned.passing in ("text", "view"):
+            raise UnboundError("a callback takes numbers, text and objects, and returns numbers and objects")
+        if isinstance(returned.type, ResourceType):
+            returned = Value("", ResourceType(returned.type.resource, nullable=returned.nullable), "object")
+        return Function(values, returned)
+
+    def _reason(self, plain: str, text: str, is_result: bool) -> str:
+        what = "returned" if is_result else "passed"
+        if plain in self.classes:
+            return f"an object of {plain} cannot be {what} by value: write {plain} & or {plain} *"
+        if plain == "char*":
+            return "characters to be written to cannot be passed to the host: write const char *"
+        if plain.startswith("std::basic_string<") or plain == "std::string":
+            return f"a std::string cannot be {what}: write std::string_view or const char *"
+        return (
+            f"{text} cannot be {what}: numbers, enumerations, const char *, std::string_view, pointers to functions, "
+            "and pointers and references to classes of the namespace can"
+        )
+
+
+def spelled(value: Value) -> str:
+    """Spell a value's type in a name that tells overloads apart."""
+    if isinstance(value.type, ResourceType):
+        return value.type.resource
+    if isinstance(value.type, OptionType):
+        return str(value.type.inner)
+    return "fn" if isinstance(value.type, FunctionType) else str(value.type)
+
+
+def _spelled_with_null(value: Value) -> str:
+    return f"{spelled(value)}{'?' if value.nullable or isinstance(value.type, OptionType) else ''}"
+
+
+def _function_type(function: Function) -> FunctionType:
+    params = tuple(param.type for param in function.params if param.type)
+    results = (function.result.type,) if function.result.type else ()
+    return FunctionType(params, results, function.way, nullable=True)

@@ -1,0 +1,247 @@
+"""Client classes: declarations in C++ of objects of the host, used under Python and under Node."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from c_projects import COMPILERS, FREESTANDING, STRICT, WASI, build, project
+from javascript_hosts import node
+
+pytestmark = pytest.mark.once
+
+SOURCES = Path(__file__).parent / "guests" / "c" / "client"
+LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Oz", "-Os -g", "-O2 -flto")
+ALL = list(itertools.product(COMPILERS, (FREESTANDING, WASI), LEVELS))
+TELLING = [("zig", FREESTANDING, "-O0"), ("zig", FREESTANDING, "-O2"), ("zig", WASI, "-O2 -flto")]
+CELLS = [pytest.param(*cell, marks=() if cell in TELLING else pytest.mark.matrix, id=" ".join(cell)) for cell in ALL]
+
+
+def scene(folder: Path, compiler: str, target: str, level: str) -> Path:
+    """Build the guest that plays with a scene, with hosts in both languages."""
+    if compiler != "zig" and target == WASI and not Path("/usr/include/wasm32-wasi").exists():
+        pytest.skip("this clang has no C library for WASI")
+    files = {f"guest/{path.name}": path.read_bytes() for path in SOURCES.iterdir()}
+    keys = {"target": target, "std": "c++17", "cflags": [*level.split(), *STRICT], "drop_hook": "host::dropped"}
+    metadata = '[project]\nname = "plug"\nversion = "1"\ndependencies = ["wasmtime"]\n'
+    project(folder, files, compiler=compiler, bindings=["python", "javascript"], **keys)
+    (folder / "pyproject.toml").write_text(metadata + (folder / "pyproject.toml").read_text())
+    return build(folder)
+
+
+def load_host(path: Path) -> ModuleType:
+    """Import the Python host beside a module."""
+    sys.path.insert(0, str(path.parents[1]))
+    try:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "plug"]:
+            del sys.modules[name]
+        importlib.invalidate_caches()
+        return importlib.import_module("plug.plug_host")
+    finally:
+        sys.path.remove(str(path.parents[1]))
+
+
+class Vector3:
+    def __init__(self, x: Any, y: float = 0, z: float = 0) -> None:
+        self.x, self.y, self.z = (x.x, x.y, x.z) if isinstance(x, Vector3) else (x, y, z)
+
+    def length(self) -> float:
+        return float(self.x + self.y + self.z)
+
+    @staticmethod
+    def dot(a: Vector3, b: Vector3) -> float:
+        return float(a.x * b.x + a.y * b.y + a.z * b.z)
+
+
+class Event:
+    time = 5.5
+
+
+class Object3D:
+    def __init__(self) -> None:
+        self.children: list[Object3D] = []
+        self.moves: list[Any] = []
+        self.names: list[str | None] = []
+        self.listeners: list[Any] = []
+        self.parent: Object3D | None = None
+        self.position = Vector3(1, 2, 3)
+
+    @property
+    def name(self) -> str | None:
+        return self.names[-1] if self.names else None
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        self.names.append(name)
+
+    def add(self, child: Object3D) -> None:
+        self.children.append(child)
+        child.parent = self
+
+    def find(self, name: str) -> Object3D | None:
+        return next((child for child in self.children if child.name == name), None)
+
+    def on(self, what: str, listener: Any) -> None:
+        assert what == "hit"
+        self.listeners.append(listener)
+
+    def each(self, visit: Any) -> None:
+        self.visit = visit
+
+    def move(self, *args: Any) -> None:
+        self.moves.append([args[0].x if isinstance(args[0], Vector3) else args[0], *args[1:]])
+
+
+class Mesh(Object3D):
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+
+class World:
+    """What the plugin sees of its host."""
+
+    def __init__(self) -> None:
+        self.root, self.scene = Object3D(), Object3D()
+        self.logged: list[Any] = []
+        self.rendered: list[Any] = []
+        self.dropped_objects: list[Any] = []
+
+    def client(self) -> Any:
+        values = {"pi": 3.25, "root": self.root, "scene": self.scene, "log": self.logged.append, "now": lambda: 100.0}
+        return {"Event": Event, "Mesh": Mesh, "Object3D": Object3D, "Vector3": Vector3, **values}
+
+    def render(self, scene: Any) -> None:
+        self.rendered.append(scene)
+
+    def dropped(self, thing: object) -> None:
+        self.dropped_objects.append(thing)
+
+
+@pytest.mark.parametrize(("compiler", "target", "level"), CELLS)
+def test_guests_use_objects_of_a_python_host(compiler: str, target: str, level: str, tmp_path: Path) -> None:
+    host = load_host(scene(tmp_path, compiler, target, level))
+    world = World()
+    with host.Plug.load(world.client(), world, world) as plugin:
+        assert plugin.arithmetic() == 14 + 100 + 3.25 + 10
+        assert [thing.x for thing in world.dropped_objects] == [10, 1], "automatic objects end in reverse order"
+        assert plugin.step() == 2.5
+        assert plugin.step() == 4
+
+        plugin.build()
+        (mesh,), (ball,) = world.scene.children, world.root.children
+        assert isinstance(mesh, Mesh)
+        assert (mesh.side, ball.side) == (0, 1)
+        assert mesh.moves == [[1], [1, False]]
+        assert ball.moves == [[1, True]]
+        assert world.rendered == [world.scene]
+
+        plugin.look()
+        assert world.logged == [ball, None, world.scene]
+        assert mesh.names == ["ball", None, ""]
+
+        held = plugin.live_references
+        assert plugin.many(1000) == 1000
+        assert plugin.live_references == held, "what the host returned ends with the call"
+
+        assert plugin.give() is mesh
+        thing = Mesh(0)
+        assert plugin.hit(thing, None) is False
+        assert thing.moves == [[2]]
+        assert world.logged[-1] is None
+        plugin.hit(thing, ball)
+        assert world.logged[-1] is ball
+        assert plugin.live_references == held
+
+        world.dropped_objects.clear()
+        assert plugin.let_go() is mesh
+        assert world.dropped_objects == []
+        assert plugin.live_references == held - 1
+        with pytest.raises(host.GuestTrap, match="unreachable"):
+            plugin.null()
+
+
+def test_a_python_host_calls_functions_of_the_guest(tmp_path: Path) -> None:
+    host = load_host(scene(tmp_path, "zig", FREESTANDING, "-O2"))
+    world = World()
+    with host.Plug.load(world.client(), world, world) as plugin:
+        plugin.listen()
+        plugin.build()
+        hit, nothing = world.scene.listeners
+        assert nothing is None
+        held = plugin.live_references
+        assert [hit(Event(), 7), hit(Event(), 7)] == [False, True]
+        assert plugin.total() == 24
+        (mesh,) = world.scene.children
+        assert world.scene.visit(mesh, None) is None
+        assert world.scene.visit(mesh, "xyz") is world.scene
+        assert world.scene.visit(mesh, "äöü" * 1000) is world.scene
+        assert mesh.names == ["renamed", "äöü" * 1000]
+        assert plugin.live_references == held, "what was passed and returned ends with the call"
+
+
+JAVASCRIPT = """
+    import { load } from "./plug.js";
+    class Vector3 {
+      constructor(x, y, z) { Object.assign(this, x instanceof Vector3 ? x : { x, y, z }); }
+      length() { return this.x + this.y + this.z; }
+      static dot(a, b) { return a.x * b.x + a.y * b.y + a.z * b.z; }
+    }
+    class Event { time = 5.5; }
+    class Object3D {
+      children = []; moves = []; names = []; listeners = []; parent = null; position = new Vector3(1, 2, 3);
+      get name() { return this.names.at(-1) ?? null; }
+      set name(name) { this.names.push(name); }
+      add(child) { this.children.push(child); child.parent = this; }
+      find(name) { return this.children.find((child) => child.name === name) ?? null; }
+      on(what, listener) { this.listeners.push(listener); }
+      each(visit) { this.visit = visit; }
+      move(...args) { this.moves.push([args[0].x ?? args[0], ...args.slice(1)]); }
+    }
+    class Mesh extends Object3D { constructor(side) { super(); this.side = side; } }
+    const [root, scene, logged, rendered, dropped] = [new Object3D(), new Object3D(), [], [], []];
+    const plugin = await load({
+      client: { Event, Mesh, Object3D, Vector3, pi: 3.25, root, scene, now: () => 100, log: (it) => logged.push(it) },
+      three: { render: (it) => rendered.push(it) },
+      host: { dropped: (it) => dropped.push(it) },
+    });
+    const results = [plugin.arithmetic(), dropped.map((it) => it.x), plugin.step(), plugin.step()];
+    plugin.build();
+    const [mesh, ball] = [scene.children[0], root.children[0]];
+    results.push([mesh instanceof Mesh, mesh.side, ball.side, mesh.moves, ball.moves, rendered[0] === scene]);
+    plugin.look();
+    results.push([logged[0] === ball, logged[1], logged[2] === scene, [...mesh.names]]);
+    results.push([plugin.many(1000), plugin.give() === mesh, plugin.hit(new Mesh(0), null), logged.at(-1)]);
+    plugin.listen();
+    const [hit, nothing] = scene.listeners;
+    results.push([nothing, hit(new Event(), 7), hit(new Event(), 7), plugin.total()]);
+    results.push([scene.visit(mesh, null), scene.visit(mesh, "xyz") === scene, mesh.name]);
+    dropped.length = 0;
+    results.push([plugin["let-go"]() === mesh, dropped.length]);
+    try { plugin.null(); } catch (error) { results.push(error.name); }
+    out(results);
+"""
+
+
+@pytest.mark.parametrize(("compiler", "target", "level"), CELLS)
+def test_guests_use_objects_of_a_javascript_host(compiler: str, target: str, level: str, tmp_path: Path) -> None:
+    path = scene(tmp_path, compiler, target, level)
+    results = node(path.parent, JAVASCRIPT)
+    assert results == [
+        127.25,
+        [10, 1],
+        2.5,
+        4,
+        [True, 0, 1, [[1], [1, False]], [[1, True]], True],
+        [True, None, True, ["ball", None, ""]],
+        [1000, True, False, None],
+        [None, False, True, 24],
+        [None, True, "renamed"],
+        [True, 0],
+        "RuntimeError",
+    ]
