@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plugins import leb128, section
-from wasmtime import wat2wasm
+from wasmtime import Engine, WasmtimeError, wat2wasm
+from wasmtime import Module as WasmtimeModule
 
+from externref_build.processor.disproof import impossible_pattern
 from externref_build.processor.scan import CALL, REF_FUNC, RETURN_CALL, NamingIndex, index_pattern
 from externref_build.wasm.body import decode_body
 from externref_build.wasm.instructions import immediate, iterate_instructions
@@ -30,15 +33,65 @@ IMPORTS = "\n".join(f'(import "host" "f{index}" (func $f{index}))' for index in 
         # Immediates that look like a call of function 1, behind the last real one.
         ("call $f1 i64.const 0x0110011001100110 drop", 1, [CALL]),
         ("i32.const 0x0110 drop", 1, []),
+        # What stands behind a call of function 2 is an instruction on the memory, or the type of a block.
+        ("call $f2 memory.size call $f2 memory.grow drop", 2, [CALL, CALL]),
+        ("i32.const 1 call $f2 call_indirect return_call $f2", 2, [CALL, RETURN_CALL]),
+        (f"(local {'i32 ' * 17}) i32.const 1 local.set 16 block end", 2, []),
+        (f"(local {'i32 ' * 17}) i32.const 16 local.set 16 block call $f2 end", 2, [CALL]),
         ("(block (br_table 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 (i32.const 1))) call $f0", 0, [CALL]),
     ],
 )
 def test_the_instructions_that_name_a_function_are_found(body: str, func: int, expected: list[int]) -> None:
-    module = decode_module(bytes(wat2wasm(f"(module {IMPORTS} (elem declare func $f2) (func {body}))")))
+    module = decode_module(
+        bytes(wat2wasm(f"(module {IMPORTS} (memory 1) (table 1 funcref) (elem declare func $f2) (func {body}))"))
+    )
     namings = NamingIndex(module).namings(func)
     assert [naming.opcode for naming in namings] == expected
     assert {naming.func for naming in namings} <= {func}
     assert all(module.data[naming.start] == naming.opcode for naming in namings)
+
+
+ONE_OF_EACH = section(4, b"\1\x70\0\0") + section(5, b"\1\0\0")
+"""A table and a memory."""
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine()
+
+
+def test_pairs_of_instructions_that_disprove_a_call_are_those_of_invalid_code(engine: Engine) -> None:
+    module = decode_module(b"\0asm\1\0\0\0" + ONE_OF_EACH)
+    pattern = re.compile(impossible_pattern(module), re.DOTALL)
+    for first, second in product(range(0x45, 0xC5), repeat=2):
+        pair = bytes((first, second))
+        assert bool(pattern.match(pair)) != is_valid(engine, pair), pair
+
+
+@pytest.mark.parametrize(
+    "instruction", ["3f 00", "3f 01", "40 00", "40 01", "11 00 00", "11 00 01", "13 00 00", "13 00 01"]
+)
+def test_instructions_on_what_is_not_there_disprove_a_call(engine: Engine, instruction: str) -> None:
+    module = decode_module(b"\0asm\1\0\0\0" + ONE_OF_EACH)
+    match = re.match(impossible_pattern(module), bytes.fromhex(instruction), re.DOTALL)
+    assert bool(match) != is_valid(engine, bytes.fromhex(instruction))
+
+
+def is_valid(engine: Engine, instructions: bytes) -> bool:
+    """Tell whether instructions are valid code behind one that never returns, where any operands may be assumed."""
+    body = b"\0\0" + instructions + b"\0\x0b"
+    data = (
+        b"\0asm\1\0\0\0"
+        + section(1, b"\1\x60\0\0")
+        + section(3, b"\1\0")
+        + ONE_OF_EACH
+        + section(10, b"\1" + leb128(len(body)) + body)
+    )
+    try:
+        WasmtimeModule.validate(engine, data)
+    except WasmtimeError:
+        return False
+    return True
 
 
 INDICES = st.one_of(st.integers(0, 300), st.sampled_from([0x7F, 0x80, 0x3FFF, 0x4000, 0x1FFFFF, 0x200000, 0xFFFFFFFF]))
@@ -82,9 +135,9 @@ INSTRUCTIONS = st.one_of(
         st.lists(st.sampled_from(b"\x10\x12\0\1"), max_size=200),
     ),
     st.builds(lambda value: b"\x11" + leb128(value) + b"\x10", st.integers(0, 300)),
-    st.sampled_from(
-        [b"\x41\x10", b"\x41\x90\x01", b"\x1a", b"\x02\x40", b"\x20\x10", b"\x28\x02\x10", b"\x1c\2\x7f\x7f"]
-    ),
+    # instructions on the memory, on a table, and blocks whose type looks like an instruction on a memory
+    st.sampled_from([b"\x3f\0", b"\x40\0", b"\x40\x80\0", b"\x11\0\0", b"\x13\0\x10", b"\x02\x40", b"\x03\x40"]),
+    st.sampled_from([b"\x41\x10", b"\x41\x90\x01", b"\x1a", b"\x20\x10", b"\x28\x02\x10", b"\x1c\2\x7f\x7f"]),
 )
 
 
@@ -100,6 +153,8 @@ def test_every_naming_is_found(bodies: list[bytes], wanted: set[int]) -> None:
         + section(1, b"\1\x60\0\0")
         + section(2, b"\3" + b"\1a\1b\0\0" * 3)
         + section(3, leb128(len(bodies)) + b"\0" * len(bodies))
+        + section(4, b"\x11" + b"\x70\0\0" * 17)
+        + section(5, b"\1\0\0")
         + section(9, b"\1\3\0" + leb128(FUNCTIONS) + b"".join(map(leb128, range(FUNCTIONS))))
         + section(10, leb128(len(bodies)) + b"".join(leb128(len(body)) + body for body in bodies))
     )

@@ -1,8 +1,9 @@
 """Find the instructions that name one of a set of functions, in few of the bodies and without decoding the others.
 
 First, regular expressions look for the bytes of ``call``, ``return_call`` and ``ref.func`` followed by one of the
-indices in any of its encodings. They may find these bytes inside of other immediates, but they miss none. Another one
-then runs through the instructions of the bodies that have a hit: where one of them starts at a hit, the hit is real.
+indices in any of its encodings, except where what follows disproves it. They may find these bytes inside of other
+immediates, but they miss none. Another one then runs through the instructions of the bodies that have a hit: where one
+of them starts at a hit, the hit is real.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from externref_build.processor.disproof import impossible_pattern
 from externref_build.wasm import sections as section_ids
 from externref_build.wasm.body import skip_locals
 from externref_build.wasm.instructions import byte_class, instruction_run, skip_instruction
@@ -87,6 +89,9 @@ def _find_namings(module: Module, indices: list[int], referable: Container[int])
         if hit >= end:
             local = bisect_right(bounds, hit, local + 1) - 1
             start, end = module.body(imported + local)
+            if hit < start:  # part of the body's size
+                end = start
+                continue
             offset = skip_locals(data, start, end)
         while offset < hit:
             match = run(data, offset, hit + 1)
@@ -103,11 +108,13 @@ def _find_hits(module: Module, indices: list[int], referable: Container[int]) ->
     if section is None:
         return []
     values = [index for index in indices if index in referable]
+    impossible = impossible_pattern(module)
     hits: list[int] = []
     # One search for each opcode: a pattern that starts with a single byte is found several times as fast.
     for opcode, named in ((CALL, indices), (RETURN_CALL, indices), (REF_FUNC, values)):
         if named:
-            pattern = re.compile(rb"\x%02x(?=%b)" % (opcode, index_pattern(named)), re.DOTALL)
+            source = rb"\x%02x(?=%b(?!%b))" % (opcode, index_pattern(named), impossible)
+            pattern = re.compile(source, re.DOTALL)
             hits += [match.start() for match in pattern.finditer(module.data, section.payload, section.end)]
     return sorted(hits)
 

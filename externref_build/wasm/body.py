@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Sequence
-from typing import NamedTuple
+from contextlib import suppress
+from typing import NamedTuple, NoReturn
 
 from externref_build.errors import MalformedModuleError
 from externref_build.wasm.reader import Reader
@@ -19,23 +21,30 @@ def index_bodies(reader: Reader) -> Sequence[int]:
     data, offset, end = reader.data, reader.offset, reader.end
     bounds = array("I", (offset,))
     append = bounds.append
-    for _ in range(count):
-        start = offset + 1
-        size = data[offset] if start < end else 0x80
-        if size >= 0x80:
-            if start < end and (high := data[start]) < 0x80:
-                size += (high << 7) - 0x80
-                start += 1
+    with suppress(IndexError):  # Whatever ends behind the section is found below, once and for all bodies.
+        for _ in range(count):
+            size = data[offset]
+            if size < 0x80:
+                offset += size + 1
+            elif (high := data[offset + 1]) < 0x80:
+                offset += (high << 7) + size - 0x7E
             else:
                 reader.offset = offset
-                size, start = reader.u32("the size of a function body"), reader.offset
-        if start + size > end:
-            raise MalformedModuleError(f"a function body of {size} bytes where {end - start} are left", offset)
-        offset = start + size
-        append(offset)
+                if offset >= end or (size := reader.u32("the size of a function body")) > end:
+                    break
+                offset = reader.offset + size
+            append(offset)
+    if offset > end or len(bounds) <= count:
+        _refuse_size(reader, bounds[bisect_right(bounds, end) - 1])
     reader.offset = offset
     reader.finish("the function bodies")
     return bounds
+
+
+def _refuse_size(reader: Reader, offset: int) -> NoReturn:
+    reader.offset = offset
+    size = reader.u32("the size of a function body")
+    raise MalformedModuleError(f"a function body of {size} bytes where {reader.end - reader.offset} are left", offset)
 
 
 class Body(NamedTuple):

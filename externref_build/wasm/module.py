@@ -257,12 +257,11 @@ class Module:
                 elif reader.byte("the kind of an element segment"):
                     raise UnsupportedFeatureError("unknown kind of an element segment", reader.offset - 1)
             count = reader.count("elements")
-            for _ in range(count):
-                start = reader.offset
-                if has_exprs:
+            if has_exprs:
+                for _ in range(count):
                     yield from self._expr_sites(reader, funcs)
-                elif (index := reader.u32("a function")) in funcs:
-                    yield IndexSite(start, reader.offset, index)
+            else:
+                yield from _index_sites(reader, count, funcs)
 
     def type_index_site(self, local: int) -> IndexSite:
         """Find where the function section names the type of a local function."""
@@ -287,6 +286,28 @@ class Module:
         assert section is not None
         _, start = decode_unsigned(self.data, section.payload)
         return array("I"), re.compile(rb"[\0-\x7f]").finditer(self.data, start, section.end)
+
+
+def _index_sites(reader: Reader, count: int, funcs: Container[int]) -> Iterator[IndexSite]:
+    """Find which of the next ``count`` function indices are wanted; there may be a hundred thousand."""
+    data, offset, fast_end = reader.data, reader.offset, reader.end - 2
+    for _ in range(count):
+        start = offset
+        index = data[start] if start < fast_end else 0x80
+        if index < 0x80:
+            offset = start + 1
+        elif start < fast_end and (middle := data[start + 1]) < 0x80:
+            index += (middle << 7) - 0x80
+            offset = start + 2
+        elif start < fast_end and (high := data[start + 2]) < 0x80:
+            index += (high << 14) + (middle << 7) - 0x4080
+            offset = start + 3
+        else:
+            reader.offset = start
+            index, offset = reader.u32("a function"), reader.offset
+        if index in funcs:
+            yield IndexSite(start, offset, index)
+    reader.offset = offset
 
 
 def decode_module(data: bytes | memoryview) -> Module:
