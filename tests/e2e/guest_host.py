@@ -33,7 +33,7 @@ from wasmtime import (
 DROP_HOOK = ("host", "dropped")
 
 _VALUES: Mapping[str, Callable[[], ValType]] = {
-    "i": ValType.i32,
+    **dict.fromkeys("ian", ValType.i32),
     "I": ValType.i64,
     "f": ValType.f32,
     "d": ValType.f64,
@@ -51,7 +51,8 @@ class Signature:
     """Types of a function's values, one letter each.
 
     ``r`` is a reference, ``i`` and ``I`` are integers of 32 and 64 bits, ``f`` and ``d`` floats; ``s`` is a text, two
-    parameters: a pointer and a length.
+    parameters: a pointer and a length. ``n`` is the number of a slot, which isn't the same in both forms, and ``a`` the
+    address of one; both stand for the object in it.
     """
 
     params: str
@@ -255,6 +256,10 @@ class Host:
         return call
 
     def _incoming(self, letter: str, value: Any) -> Any:
+        if letter == "a":
+            return self._slot(int.from_bytes(self._memory().read(self._store, value, value + 4), "little"))
+        if letter == "n":
+            return self._slot(value)
         if letter != "r":
             return value
         thing = value if self._processed else self._surrogates.from_raw(value)
@@ -264,10 +269,20 @@ class Host:
     def _outgoing(self, letter: str, value: Any) -> Any:
         return self._surrogates.to_raw(value) if letter == "r" and not self._processed else value
 
+    def _slot(self, number: int) -> object:
+        if not self._processed:
+            return self._surrogates.slots[number]
+        table = self._instance.exports(self._store)[self._table]
+        assert isinstance(table, Table)
+        return table.get(self._store, number)
+
     def _text(self, pointer: int, length: int) -> str:
+        return self._memory().read(self._store, pointer, pointer + length).decode()
+
+    def _memory(self) -> Memory:
         memory = self._instance.exports(self._store)["memory"]
         assert isinstance(memory, Memory)
-        return memory.read(self._store, pointer, pointer + length).decode()
+        return memory
 
     def _dropped(self, thing: object) -> None:
         self.events.append(f"  dropped {thing!r}")

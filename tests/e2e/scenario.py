@@ -91,6 +91,46 @@ def shared_calls(host: Host) -> None:
     assert host.call("pass", other) is other
 
 
+# What only the crate `externref` 0.3 offers
+
+COPYING = Api(
+    imports={
+        **_SHARED_IMPORTS,
+        ("host", "lend"): ("ri:r", lambda host, sender, number: host.thing(f"lent {number}")),
+        ("host", "look_behind"): ("a:i", lambda host, message: len(message.label)),
+        ("host", "look_at"): ("n:i", lambda host, message: len(message.label)),
+        ("host", "any"): (":r", lambda host: host.state.get("any")),
+    },
+    exports={
+        **SHARED.exports,
+        "copied": "r:i",
+        "compared": "ri:i",
+        "cast_both_ways": "r:r",
+        "measure": "r:i",
+        "measure_again": "ri:i",
+        "returned": "r:r",
+    },
+)
+
+
+def copying_calls(host: Host) -> None:
+    """Make the calls of the guest ``peer03``: the shared ones, and those that need its version."""
+    shared_calls(host)
+    sender = host.thing("sender")
+    assert host.call("compared", sender, 5) == 5
+    assert host.call("cast_both_ways", sender) is sender
+    host.state["any"] = host.thing("anything")
+    assert host.call("cast_both_ways", sender) is host.state["any"]
+    assert [host.call("measure", thing) for thing in (sender, None)] == [len(sender.label), 3]
+    assert [host.call("measure_again", thing, 100) for thing in (sender, None)] == [100 + len(sender.label), 103]
+    assert host.call("returned", sender) is sender
+    host.call_trapping("returned", None)
+    held = host.held()
+    assert host.call("copied", sender) == 2_08_10_08_08
+    assert len(host.held()) == len(held) + 3
+    assert {"lent 1#1", "lent 2#1"} <= set(host.held())
+
+
 # What only externref-guest offers
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from guest_host import DROP_HOOK, Api, Host
-from scenario import BROAD, SHARED, broad_calls, shared_calls
+from scenario import BROAD, COPYING, SHARED, broad_calls, copying_calls, shared_calls
 from wasmtime import Engine, FuncType, Module, ValType
 
 from externref_build import Processor, process
@@ -27,7 +27,7 @@ PROFILES = ("dev", "release", "size")
 
 SCENARIOS: dict[str, tuple[Api, Callable[[Host], None]]] = {
     "broad": (BROAD, broad_calls),
-    "peer03": (SHARED, shared_calls),
+    "peer03": (COPYING, copying_calls),
     "peer02": (SHARED, shared_calls),
     "peer01": (SHARED, shared_calls),
 }

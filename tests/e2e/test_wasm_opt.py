@@ -28,7 +28,8 @@ PROFILES = {
     "release": ("release", ()),
     "size": ("size", ()),
 }
-LEVELS = ("", "-O1", "-O3", "-Oz", "-O3 --converge", "-O2 --all-features")
+STRIPPED = "-Os --strip-debug --strip-target-features"
+LEVELS = ("", "-O1", "-O3", "-Oz", "-O3 --converge", STRIPPED, "-O2 --all-features")
 """Arguments of wasm-opt; it isn't run where there are none. The last ones let it group imports."""
 
 ALWAYS = {
@@ -38,7 +39,7 @@ ALWAYS = {
     ("broad", "release", TARGETS[0], "-O3"),
     ("broad", "size", TARGETS[1], "-O3 --converge"),
     ("peer03", "release", TARGETS[0], "-O1"),
-    ("peer03", "size", TARGETS[0], "-Oz"),
+    ("peer03", "size", TARGETS[0], STRIPPED),
     ("broad", "release", TARGETS[1], "-O2 --all-features"),
 }
 """The cells that every run checks; the others have the marker ``matrix``."""

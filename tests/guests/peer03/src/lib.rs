@@ -1,5 +1,7 @@
-//! The calls that all guests share, with the published crate `externref` 0.3.
+//! What all guests do alike, with the published crate `externref` 0.3, and what only that version has.
 
 use externref::{externref, Resource};
+
+mod copies;
 
 include!("../../common/calls.rs");
