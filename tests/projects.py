@@ -222,3 +222,12 @@ def has_sbom(files: Mapping[str, bytes], module: str) -> bool:
     bills = [json.loads(files[name]) for name in files if ".dist-info/sboms/" in name and name.endswith(".cdx.json")]
     subjects = {bill["metadata"]["component"]["name"]: bill["metadata"]["component"]["hashes"] for bill in bills}
     return subjects.get(module) == [{"alg": "SHA-256", "content": hashlib.sha256(files[module]).hexdigest()}]
+
+
+def lint(*archives: Path) -> None:
+    """Judge archives by the tools of those who publish them: there is nothing to complain about."""
+    names = list(map(str, archives))
+    wheels = [name for name in names if name.endswith(".whl")]
+    for command in (["twine", "check", "--strict", *names], ["check_wheel_contents", *wheels]):
+        done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -7,6 +7,7 @@ import shutil
 import textwrap
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -522,15 +523,13 @@ def test_a_guest_without_the_crate_is_left_alone(tmp_path: Path, capfd: pytest.C
 @pytest.mark.parametrize(
     ("lock", "found"),
     [
-        (None, "is not there"),
         ("version = 4\n", "does not record externref-guest"),
         ('version = 4\n[[package]]\nname = "externref-guest"\nversion = "0.9.9"\n', "records externref-guest 0.9.9"),
     ],
 )
-def test_a_lock_file_that_does_not_fit(tmp_path: Path, lock: str | None, found: str) -> None:
+def test_a_lock_file_that_does_not_fit(tmp_path: Path, lock: str, found: str) -> None:
     module = plugin(tmp_path, manifest=USING, locked="true")
-    if lock is not None:
-        write(tmp_path, {"guest/Cargo.lock": lock})
+    write(tmp_path, {"guest/Cargo.lock": lock})
     said = refused(module, GuestBuildError)
     assert f"the lock file {found}, and locked forbids to write it, expected externref-guest {sdk_version()}" in said
     assert str(tmp_path / "guest" / "Cargo.lock") in said
@@ -538,6 +537,17 @@ def test_a_lock_file_that_does_not_fit(tmp_path: Path, lock: str | None, found: 
     assert cargo_passthrough(["update", "--workspace"], folder=tmp_path / "guest", environ=os.environ) == 0
     recorded = f'name = "externref-guest"\nversion = "{sdk_version()}"\n'
     assert recorded in (tmp_path / "guest" / "Cargo.lock").read_text()
+
+
+@pytest.mark.parametrize("manifest", [PLUGIN, USING])
+def test_a_lock_file_that_is_not_there(tmp_path: Path, manifest: str) -> None:
+    module = plugin(tmp_path, manifest=manifest, frozen="true")
+    said = refused(module, GuestBuildError)
+    assert "there is no lock file, and frozen forbids to write it" in said
+    assert f"--> {tmp_path / 'guest' / 'Cargo.lock'}" in said
+    assert said.endswith("\n  externref-build cargo generate-lockfile")
+    assert cargo_passthrough(["generate-lockfile"], folder=tmp_path / "guest", environ=os.environ) == 0
+    build_guest(replace(module, frozen=False, locked=True), environ=os.environ)
 
 
 def test_the_copy_of_the_crate(tmp_path: Path) -> None:

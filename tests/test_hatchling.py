@@ -1,4 +1,4 @@
-"""Projects built with hatchling: by the real pip, build and uv, in the ways that users build theirs."""
+"""Projects built with hatchling: by the real pip and build, in the ways that users build theirs."""
 
 from __future__ import annotations
 
@@ -41,19 +41,6 @@ def test_isolated_builds(tmp_path: Path, pip_environment: dict[str, str]) -> Non
     sdist = sdist_files(tmp_path / "dist" / "plugin-1.0.tar.gz")
     assert {name for name in sdist if name.startswith(("guest/", "src/"))} == SOURCES
     assert (tmp_path / "dist" / WHEEL).read_bytes() == (tmp_path / WHEEL).read_bytes()
-
-
-def test_uv(front: Front, wheel: Path) -> None:
-    """Uv gives the wheel that pip gives, and an editable installation; its isolated environments are its own."""
-    path, _ = front.hook("build_wheel", {})
-    uv = ["-m", "uv", "--no-config"]
-    environ = {"UV_FIND_LINKS": str(wheel.parent), "VIRTUAL_ENV": str(front.python.parent.parent)}
-    built = front.run(*uv, "build", "--wheel", "--out-dir", "dist", environ=environ)
-    assert built.returncode == 0, built.stderr
-    assert (front.folder / "dist" / WHEEL).read_bytes() == path.read_bytes()
-    installed = front.run(*uv, "pip", "install", "--no-deps", "--no-build-isolation", "-e", ".", environ=environ)
-    assert installed.returncode == 0, installed.stderr
-    assert is_processed((front.folder / "src" / "plugin" / "plugin.wasm").read_bytes())
 
 
 def test_an_editable_installation(front: Front) -> None:

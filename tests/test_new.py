@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from projects import sdist_files
+from projects import lint, sdist_files
 
 from externref_build.cli.new import package_name, project_files
 from externref_build.config import parse_toml
@@ -59,6 +59,7 @@ def test_a_new_project_builds_tests_and_passes_check(
     [wheel] = (project / "dist").glob("*.whl")
     [sdist] = (project / "dist").glob("*.tar.gz")
     assert "guest/src/lib.rs" in sdist_files(sdist)
+    lint(wheel, sdist)
     check = [sys.executable, "-m", "externref_build", "check", str(wheel), "--project", "."]
     assert "nothing is wrong with 1 wheel" in succeeded(run(*check, folder=project, environ=environ))
 

@@ -25,12 +25,13 @@ def resolve(
     A patch that nothing uses would make cargo warn, and write itself into the lock file.
     """
     members = _metadata(toolchain, module, environ, ("--no-deps",))
+    root = Path(members["workspace_root"])
+    _require_lock(module, root / "Cargo.lock")
     arguments = ("--filter-platform", target, *resolution_arguments(module))
     if not needs_sdk(members):
         metadata = _metadata(toolchain, module, environ, arguments)
         if not any(package["name"] == SDK_CRATE and package["source"] for package in metadata["packages"]):
             return metadata, ()
-    root = Path(members["workspace_root"])
     _check_lock(module, root / "Cargo.lock")
     patch = sdk_patch_arguments(provide_sdk(root))
     return _metadata(toolchain, module, environ, (*arguments, *patch)), patch
@@ -90,17 +91,28 @@ def _locked_sdk(lock: Path) -> str | None:
     return next((package["version"] for package in packages if package.get("name") == SDK_CRATE), None)
 
 
+def _require_lock(module: ModuleConfig, lock: Path) -> None:
+    if (module.locked or module.frozen) and not lock.exists():
+        raise GuestBuildError(
+            f"there is no lock file, and {_forbidding(module)} forbids to write it",
+            where=str(lock),
+            remedy=f"write it, in {module.manifest_path.parent}, and put it under version control:\n"
+            "externref-build cargo generate-lockfile",
+        )
+
+
+def _forbidding(module: ModuleConfig) -> str:
+    return "locked" if module.locked else "frozen"
+
+
 def _check_lock(module: ModuleConfig, lock: Path) -> None:
     """Say it better than cargo, which cannot know that the crate comes from this package."""
     locked = _locked_sdk(lock)
     if not (module.locked or module.frozen) or locked == sdk_version():
         return
-    if not lock.exists():
-        found = "is not there"
-    else:
-        found = f"records {SDK_CRATE} {locked}" if locked else f"does not record {SDK_CRATE}"
+    found = f"records {SDK_CRATE} {locked}" if locked else f"does not record {SDK_CRATE}"
     raise GuestBuildError(
-        f"the lock file {found}, and {'locked' if module.locked else 'frozen'} forbids to write it, expected "
+        f"the lock file {found}, and {_forbidding(module)} forbids to write it, expected "
         f"{SDK_CRATE} {sdk_version()}, which this externref-build supplies",
         where=str(lock),
         remedy=f"bring it up to date, in {module.manifest_path.parent}:\nexternref-build cargo update --workspace\n"
