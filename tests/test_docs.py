@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 import sys
 from pathlib import Path
 
 import pytest
+from behaviours import BEHAVIOURS
 
 from externref_build.cli.arguments import build_parser
 from externref_build.config import load_config, parse_toml, schema
@@ -53,6 +55,20 @@ def test_links_lead_somewhere(name: str) -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", text(name))
     missing = [target for target in targets if "://" not in target and not ((ROOT / name).parent / target).exists()]
     assert not missing
+
+
+def test_the_limits_of_other_tools_are_shown_by_tests() -> None:
+    """Each row names tests that there are, and of tests of behaviours the case as well."""
+    section = text("docs/processor.md").partition("## Where other tools stop\n")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) >= 15
+    for row in rows:
+        tests = re.findall(r"`(tests/[\w/]+\.py)::(\w+)(?:\[(\w+)\])?`", row.split("|")[3])
+        assert tests, row
+        for file, name, case in tests:
+            functions = {node.name for node in ast.walk(ast.parse(text(file))) if isinstance(node, ast.FunctionDef)}
+            assert name in functions, f"{file}::{name}"
+            assert not case or case in {behaviour.name for behaviour in BEHAVIOURS}, case
 
 
 def test_the_five_lines_of_the_readme_are_a_configuration(tmp_path: Path) -> None:
