@@ -53,6 +53,7 @@ _OWN: Final = frozenset(
         "instance",
         "load",
         "module",
+        "own",
         "ownUrl",
         "reason",
         "source",
@@ -150,9 +151,13 @@ def _load(scope: _Scope) -> Lines:
         "});",
     ]
     plugin = [
-        "return {",
-        *(f"  {line}" for function in model.exports for line in _method(function, scope)),
+        "const own = {",
         *(f"  {line}" for line in _own_members(model, scope)),
+        "};",
+        "",
+        "return {",
+        "  __proto__: own,",
+        *(f"  {line}" for function in model.exports for line in _method(function, scope)),
         "};",
     ]
     makers = [
@@ -213,6 +218,7 @@ def _close(scope: _Scope) -> Lines:
 
 
 def _own_members(model: Model, scope: _Scope) -> Lines:
+    """Write what every plugin has. An engine does not look up the methods of an object that has getters itself."""
     tables = " + ".join(f"held({scope.raw[table]})" for table in model.reference_tables)
     return [
         "get closed() {",

@@ -6,10 +6,10 @@ let failure;
 
 const current = () => (bytes.byteLength === 0 ? (bytes = new Uint8Array($memory.buffer)) : bytes);
 
-const allocate = (length, alignment) => {
+const allocate = (length, alignment, old = 0, oldLength = 0) => {
   if (length === 0) return alignment;
   try {
-    return $cabi_realloc(0, 0, alignment, length) >>> 0;
+    return $cabi_realloc(old, oldLength, alignment, length) >>> 0;
   } catch (error) {
     throw abort(error);
   }
@@ -17,26 +17,30 @@ const allocate = (length, alignment) => {
 
 const sendText = (text) => {
   const length = text.length;
-  if (length <= 64) {
-    let index = 0;
-    while (index < length && text.charCodeAt(index) < 128) index++;
-    if (index === length) {
-      const address = allocate(length, 1);
-      const memory = current();
-      for (index = 0; index < length; index++) memory[address + index] = text.charCodeAt(index);
-      size = length;
-      return address;
-    }
+  if (length > 48) return sendEncoded(text, 0, 0);
+  const address = allocate(length, 1);
+  const memory = current();
+  for (let index = 0; index < length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit > 127) return sendEncoded(text, address, length);
+    memory[address + index] = unit;
   }
-  let encoded;
-  if (length * 3 <= scratch.length) {
-    encoded = scratch.subarray(0, encoder.encodeInto(text, scratch).written);
+  size = length;
+  return address;
+};
+
+const sendEncoded = (text, old, oldLength) => {
+  const isLong = text.length * 3 > scratch.length;
+  const encoded = isLong ? encoder.encode(text) : scratch;
+  const length = isLong ? encoded.length : encoder.encodeInto(text, scratch).written;
+  const address = allocate(length, 1, old, oldLength);
+  const memory = current();
+  if (length > 96) {
+    memory.set(encoded.subarray(0, length), address);
   } else {
-    encoded = encoder.encode(text);
+    for (let index = 0; index < length; index++) memory[address + index] = encoded[index];
   }
-  const address = allocate(encoded.length, 1);
-  current().set(encoded, address);
-  size = encoded.length;
+  size = length;
   return address;
 };
 
@@ -52,7 +56,7 @@ const receiveText = (start, length) => {
     if (index === end) return text;
   }
   try {
-    return decoder.decode(memory.subarray(address, end));
+    return decoder.decode(new Uint8Array(memory.buffer, address, end - address));
   } catch (cause) {
     const where = `${end - address} bytes at address ${address}`;
     throw new GuestFault(`the plugin passed text that is not UTF-8: ${where}`, { cause });
@@ -64,7 +68,7 @@ const receiveBytes = (start, length) => {
   const address = start >>> 0;
   const end = address + (length >>> 0);
   if (end > memory.length) throw beyond(address, length >>> 0);
-  return memory.subarray(address, end);
+  return new Uint8Array(memory.buffer, address, end - address);
 };
 
 const sendBytes = (values) => {
