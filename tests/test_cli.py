@@ -460,7 +460,7 @@ def test_the_start_imports_nothing_that_version_does_not_need(tmp_path: Path) ->
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True)
     version, ours, others = done.stdout.splitlines()
     assert version == f"externref-build {__version__}"
-    assert {name.split(".")[1] for name in ours.split()} == {"_version", "cli", "colour", "errors"}
+    assert {name.split(".")[1] for name in ours.split()} == {"_version", "cli", "colour", "errors", "wording"}
     assert others == ""
 
 

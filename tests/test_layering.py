@@ -13,7 +13,19 @@ import externref_build
 PACKAGE = Path(externref_build.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "sdk" not in path.relative_to(PACKAGE).parts)
 
-BUILD = {"guests", "processor", "bindings", "config", "metadata", "wasm", "colour", "output", "errors", "_version"}
+BUILD = {
+    "guests",
+    "processor",
+    "bindings",
+    "config",
+    "metadata",
+    "wasm",
+    "colour",
+    "wording",
+    "output",
+    "errors",
+    "_version",
+}
 BELOW = {
     "cli": {
         "wheels",
@@ -25,12 +37,13 @@ BELOW = {
         "metadata",
         "wasm",
         "colour",
+        "wording",
         "output",
         "errors",
         "_version",
     },
     "backends": {"build", "guests", "config", "output", "errors", "_version"},
-    "wheels": {"build", "metadata", "wasm", "errors"},
+    "wheels": {"build", "metadata", "wasm", "wording", "errors"},
     "build": {
         "guests",
         "processor",
@@ -39,6 +52,7 @@ BELOW = {
         "metadata",
         "wasm",
         "colour",
+        "wording",
         "output",
         "errors",
         "_version",
@@ -51,6 +65,7 @@ BELOW = {
     "wasm": {"errors"},
     "output": {"errors"},
     "colour": set[str](),
+    "wording": set[str](),
     "errors": set[str](),
     "_version": set[str](),
 }

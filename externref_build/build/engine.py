@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from externref_build.guests.cargo import GuestModule, GuestPlan, compile_guest, 
 from externref_build.guests.manifest import default_name
 from externref_build.output import write_whole
 from externref_build.wasm.custom import custom_contents, is_dwarf, name_debug_file, without_custom
+from externref_build.wording import plural
 
 if TYPE_CHECKING:
     from externref_build.build.optimize import WasmOpt
@@ -133,9 +134,9 @@ def build_module(
 
     path = (output_folder or package_folder(module)) / module_file_name(module)
     started = time.perf_counter()
-    environ = cargo_environ(os.environ if environ is None else environ, progress)
+    environ = os.environ if environ is None else environ
     wasm_opt = find_wasm_opt(module, environ) if module.optimize else None
-    guest, plan = _make_guest(module, environ)
+    guest, plan = _make_guest(module, environ, progress.cargo_arguments())
     compiled = time.perf_counter()
     progress.step(
         "Fresh" if guest.fresh else "Compiled",
@@ -186,18 +187,15 @@ def build_module(
     )
 
 
-def cargo_environ(environ: Mapping[str, str], progress: Progress) -> dict[str, str]:
-    """Return the environment for cargo, which is as quiet as our own progress."""
-    return {**environ, **({"CARGO_TERM_QUIET": "true"} if progress.quiet else {})}
-
-
-def _make_guest(module: ModuleConfig, environ: Mapping[str, str]) -> tuple[GuestModule, GuestPlan | None]:
+def _make_guest(
+    module: ModuleConfig, environ: Mapping[str, str], loudness: Sequence[str]
+) -> tuple[GuestModule, GuestPlan | None]:
     if module.sources:
         from externref_build.guests.clang import build_guest
 
         return build_guest(module, environ=environ), None
-    plan = plan_guest(module, environ=environ)
-    return compile_guest(plan, environ=environ), plan
+    plan = plan_guest(module, environ=environ, loudness=loudness)
+    return compile_guest(plan, environ=environ, loudness=loudness), plan
 
 
 def use_existing_module(module: ModuleConfig, *, progress: Progress, output_folder: Path | None = None) -> Path:
@@ -261,9 +259,9 @@ def _warn_of_paths(result: bytes, workspace_root: Path, module: ModuleConfig, pr
 
 
 def _summary(report: Report, seconds: float) -> str:
-    declared = f"{len(report.imports)} imports and {len(report.exports)} exports with references"
+    declared = f"{plural(len(report.imports), 'import')} and {plural(len(report.exports), 'export')} with references"
     adapters = sum(function.lowering == "adapter" for function in report.functions)
     direct = len(report.functions) - adapters
-    lowered = f"{direct} functions direct" + (f", {adapters} by adapter" if adapters else "")
+    lowered = f"{plural(direct, 'function')} direct" + (f", {adapters} by adapter" if adapters else "")
     sizes = f"{report.input_size:,} to {report.output_size:,} bytes".replace(",", " ")
     return f"{declared}; {lowered}; {sizes}; in {seconds:.2f} s"

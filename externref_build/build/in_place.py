@@ -15,7 +15,6 @@ from externref_build.build.engine import (
     BuildResult,
     build_module,
     build_project,
-    cargo_environ,
     output_file_names,
     output_paths,
 )
@@ -83,7 +82,7 @@ def build_in_place(
     remove_former_outputs(_record(config), config.project_dir, places, is_of_the_project)
     if config.skip:
         return build_project(config, progress=progress, folder_of=folder_of)
-    environ = cargo_environ(os.environ, progress)
+    environ = os.environ
     entries = {} if anew else read_ledger(config.project_dir)
     results = []
     for module, path in zip(config.modules, paths, strict=True):
@@ -133,7 +132,11 @@ def _keep(
     """Look whether a module's guest is fresh, as cargo sees it; return the module as built, if all is as it was."""
     if any(True for _ in changes(entry, module, environ)):
         return None
-    guest = compile_guest(entry.plan, environ=environ) if entry.plan else build_guest(module, environ=environ)
+    guest = (
+        compile_guest(entry.plan, environ=environ, loudness=progress.cargo_arguments())
+        if entry.plan
+        else build_guest(module, environ=environ)
+    )
     if not guest.fresh or str(guest.path) != entry.guest_path or not is_unchanged(guest.path, entry.guest):
         return None
     progress.step("Kept", f"{path}, as nothing has changed since it was built")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, field
 from typing import TextIO
@@ -24,6 +25,17 @@ class Progress:
     def warn(self, text: str) -> None:
         """Tell of something that is likely not meant, although the build goes on."""
         self._write("Warning", text, "1;33")
+
+    def cargo_arguments(self) -> tuple[str, ...]:
+        """Return the arguments that let cargo tell as much as we do, and in colour where we do.
+
+        Cargo finds out about terminals, and has a variable for colour that is stronger than everybody's.
+        """
+        quiet = ("--quiet",) if self.quiet else ()
+        chosen = os.environ.get("NO_COLOR") or os.environ.get("FORCE_COLOR")
+        if not chosen or os.environ.get("CARGO_TERM_COLOR"):
+            return quiet
+        return (*quiet, "--color", "always" if wants_colour(self.stream) else "never")
 
     def _write(self, word: str, text: str, colour: str) -> None:
         word = f"{word:>12}"

@@ -19,6 +19,7 @@ from externref_build.errors import ConfigError
 from externref_build.guests.cargo_config import config_paths
 from externref_build.guests.manifest import CARGO_CONFIG_FILES, read_manifest
 from externref_build.guests.vendor import configuration, vendor_crates
+from externref_build.wording import plural
 
 FOLDER: Final = "cargo-vendor"
 """In the source distribution; no setuptools takes it for a package."""
@@ -55,7 +56,7 @@ def vendored_files(
         name, present = _present_configuration(config.project_dir)
         (base / "config.toml").write_text(present + configuration(tables, FOLDER), encoding="utf-8")
         crates = sorted(path.name for path in (base / FOLDER).iterdir())
-        progress.step("Vendored", f"{len(crates)} crate{'s' * (len(crates) != 1)} into the source distribution")
+        progress.step("Vendored", f"{plural(len(crates), 'crate')} into the source distribution")
         files = sorted(path for path in (base / FOLDER).rglob("*") if path.is_file())
         yield {name: base / "config.toml", **{path.relative_to(base).as_posix(): path for path in files}}
 

@@ -17,6 +17,7 @@ from externref_build.cli.arguments import Arguments
 from externref_build.config import Config, ModuleConfig, load_config
 from externref_build.guests.cargo_config import cargo_home
 from externref_build.wheels import Finding, State, Wheel, compare_bill, compare_module, inspect_wheel
+from externref_build.wording import plural
 
 _STYLES: Final[dict[State, terminal.Style]] = {"ok": "green", "error": "red", "skipped": "yellow"}
 
@@ -106,10 +107,8 @@ def _show(answers: Sequence[Answer], *, quiet: bool) -> None:
                 terminal.show(line)
     if not quiet:
         faults = sum(finding.state == "error" for answer in answers for finding in answer.checks)
-        wheels = terminal.plural(len(answers), "wheel")
-        terminal.show(
-            f"{terminal.plural(faults, 'fault')} in {wheels}" if faults else f"nothing is wrong with {wheels}"
-        )
+        wheels = plural(len(answers), "wheel")
+        terminal.show(f"{plural(faults, 'fault')} in {wheels}" if faults else f"nothing is wrong with {wheels}")
 
 
 def _lines(finding: Finding, width: int) -> Iterator[str]:

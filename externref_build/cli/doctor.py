@@ -20,6 +20,7 @@ from externref_build.config import load_config, read_tool_table
 from externref_build.errors import ExternrefBuildError, ToolchainError
 from externref_build.guests.sdk import SDK_CRATE, sdk_path, sdk_version
 from externref_build.guests.toolchain import DEFAULT_TARGET, Toolchain, find_toolchain, require_target
+from externref_build.wording import plural
 
 State = Literal["ok", "missing", "optional"]
 
@@ -62,7 +63,7 @@ def examine(folder: Path, environ: Mapping[str, str]) -> Iterator[Check]:
             modules = load_config(folder, environ=environ).modules
             wanted = dict.fromkeys(module.target or DEFAULT_TARGET for module in modules)
             name = modules[0].toolchain
-            yield Check("[tool.externref]", "ok", f"{terminal.plural(len(modules), 'module')} in this folder")
+            yield Check("[tool.externref]", "ok", f"{plural(len(modules), 'module')} in this folder")
     except ExternrefBuildError as error:
         yield _failed("[tool.externref]", error)
     yield from _rust(folder, environ, name, wanted or {DEFAULT_TARGET: None})

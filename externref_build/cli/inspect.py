@@ -14,6 +14,7 @@ from externref_build.cli.description import Description, FunctionDescription, de
 from externref_build.cli.files import display_name, read_module
 from externref_build.cli.reports import lowering_lines
 from externref_build.errors import ExternrefBuildError
+from externref_build.wording import plural
 
 _STATES: Final = {
     "unprocessed": "declares references, not processed yet",
@@ -45,7 +46,7 @@ def _show(name: str, description: Description) -> None:
     _show_lines("exported tables of externrefs", [f"  {terminal.printable(table)}" for table in description.tables])
     _show_lines(
         "surrogate imports",
-        [f"  externref.{use.name}: {terminal.plural(use.calls, 'call')}" for use in description.surrogates],
+        [f"  externref.{use.name}: {plural(use.calls, 'call')}" for use in description.surrogates],
     )
     lines = list(lowering_lines(description.functions, sys.stdout))
     _show_lines("functions, as they are lowered", lines)

@@ -8,8 +8,9 @@ from typing import TextIO
 
 from externref_build.cli import terminal
 from externref_build.cli.names import demangle
-from externref_build.cli.terminal import plural, size
+from externref_build.cli.terminal import size
 from externref_build.processor.report import FunctionLowering, Report
+from externref_build.wording import plural
 
 
 def summary(name: str, report: Report) -> str:

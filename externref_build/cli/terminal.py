@@ -8,6 +8,7 @@ from typing import Final, Literal, TextIO, TypeAlias
 
 from externref_build.colour import wants_colour
 from externref_build.errors import ExternrefBuildError
+from externref_build.wording import plural
 
 Style: TypeAlias = Literal["bold", "dim", "red", "green", "yellow", "blue"]
 
@@ -46,11 +47,6 @@ def show_error(error: ExternrefBuildError) -> None:
     block = "\n".join(map(printable, f"error: {error}".splitlines()))
     block = re.sub(r"^error:", lambda match: paint(match[0], "red", sys.stderr), block, flags=re.MULTILINE)
     say(re.sub(r"^  -->", lambda match: paint(match[0], "blue", sys.stderr), block, flags=re.MULTILINE))
-
-
-def plural(count: int, noun: str) -> str:
-    """Return a count with its noun: ``1 import``, ``2 imports``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def size(count: int) -> str:

@@ -90,8 +90,10 @@ def build_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestMod
     return compile_guest(plan_guest(module, environ=environ), environ=environ)
 
 
-def plan_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestPlan:
+def plan_guest(module: ModuleConfig, *, environ: Mapping[str, str], loudness: Sequence[str] = ()) -> GuestPlan:
     """Find out what cargo has to be told to compile the guest of a module.
+
+    ``loudness`` are arguments that decide what cargo tells; they are no part of the plan.
 
     Raises ToolchainError if something is missing, GuestBuildError if cargo cannot resolve its packages, ArtifactError
     if they make no module.
@@ -102,7 +104,7 @@ def plan_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestPlan
     target = choose_target(module.target, config)
     std_is_built = config.builds_std() or any("build-std" in argument for argument in module.cargo_args)
     cfg = require_target(toolchain, target, folder, environ=environ, std_is_built=std_is_built)
-    metadata, patch = resolve(toolchain, module, target, environ)
+    metadata, patch = resolve(toolchain, module, target, environ, loudness)
     choice = _choose(metadata, module, target)
     root = Path(metadata["workspace_root"])
     flags = dependency_flags(toolchain, metadata["packages"], root)
@@ -130,12 +132,15 @@ def plan_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestPlan
     )
 
 
-def compile_guest(plan: GuestPlan, *, environ: Mapping[str, str]) -> GuestModule:
-    """Run cargo as planned and return what it made.
+def compile_guest(plan: GuestPlan, *, environ: Mapping[str, str], loudness: Sequence[str] = ()) -> GuestModule:
+    """Run cargo as planned and return what it made; ``loudness`` are arguments that decide what cargo tells.
 
     Raises GuestBuildError if cargo fails, ArtifactError if there is not exactly one module to take.
     """
-    done = run(plan.argv, cwd=plan.folder, environ={**environ, **plan.environ}, live="stderr")
+    # No variables such as CARGO_TERM_QUIET: caches of compilations make them part of their keys.
+    behind = plan.argv.index("--")
+    argv = (*plan.argv[:behind], *loudness, *plan.argv[behind:])
+    done = run(argv, cwd=plan.folder, environ={**environ, **plan.environ}, live="stderr")
     if done.status != 0:
         raise GuestBuildError(
             f"cargo could not build the guest {plan.name} for {plan.target} (exit status {done.status})",

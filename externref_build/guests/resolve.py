@@ -18,16 +18,20 @@ METADATA = ("metadata", "--format-version", "1")
 
 
 def resolve(
-    toolchain: Toolchain, module: ModuleConfig, target: str, environ: Mapping[str, str]
+    toolchain: Toolchain,
+    module: ModuleConfig,
+    target: str,
+    environ: Mapping[str, str],
+    loudness: Sequence[str] = (),
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return cargo's metadata, and the arguments that supply the guest crate if it is needed.
 
     A patch that nothing uses would make cargo warn, and write itself into the lock file.
     """
-    members = _metadata(toolchain, module, environ, ("--no-deps",))
+    members = _metadata(toolchain, module, environ, ("--no-deps", *loudness))
     root = Path(members["workspace_root"])
     _require_lock(module, root / "Cargo.lock")
-    arguments = ("--filter-platform", target, *resolution_arguments(module))
+    arguments = ("--filter-platform", target, *resolution_arguments(module), *loudness)
     if not needs_sdk(members):
         metadata = _metadata(toolchain, module, environ, arguments)
         if not any(package["name"] == SDK_CRATE and package["source"] for package in metadata["packages"]):

@@ -18,6 +18,7 @@ from typing import Final
 
 from externref_build.errors import InputError
 from externref_build.wheels.findings import Finding, bad, good
+from externref_build.wording import plural
 
 LARGEST: Final = 2**30
 """In bytes, of all files together: more than any registry takes."""
@@ -96,7 +97,7 @@ def check_archive(wheel: Wheel) -> Iterator[Finding]:
             yield bad("archive", f"there are {count} files {name!r}, expected one", name, again)
     if not faults:
         size = sum(map(len, wheel.files.values()))
-        yield good("archive", f"{len(wheel.files)} files, {size / 1000:,.1f} kB unpacked")
+        yield good("archive", f"{plural(len(wheel.files), 'file')}, {size / 1000:,.1f} kB unpacked")
 
 
 def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:

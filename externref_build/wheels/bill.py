@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from externref_build.wheels.archive import Wheel
 from externref_build.wheels.findings import Finding, bad, good
+from externref_build.wording import plural
 
 _PLACE: Final = re.compile(r"[^/]+\.dist-info/sboms/[^/]+\.cdx\.json")
 _FORMAT: Final = "CycloneDX"
@@ -39,7 +40,7 @@ def check_bills(wheel: Wheel, modules: Collection[str]) -> Iterator[Finding]:
         for problem in problems:
             yield bad("SBOM", problem, name, _REMEDY)
         if not problems:
-            yield good("SBOM", f"{module} consists of {len(crates_of(document))} crates")
+            yield good("SBOM", f"{module} consists of {plural(len(crates_of(document)), 'crate')}")
 
 
 def compare_bill(wheel: Wheel, module: str, crates: Collection[tuple[str, str]]) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from externref_build.wasm.module import Module, decode_module
 from externref_build.wheels.archive import Wheel
 from externref_build.wheels.findings import Finding, bad, good, refused
 from externref_build.wheels.interface import Interface, misfits, read_interface
+from externref_build.wording import plural
 
 SURROGATES: Final = "externref"
 """The module from which an unprocessed guest imports what works on its numbers."""
@@ -97,4 +98,4 @@ def _check_interface(name: str, module: Module, interface: Interface) -> Iterato
     for problem in problems:
         yield bad("interface", problem, f"{name}, section {INTERFACE_SECTION}", "build the wheel anew")
     if not problems:
-        yield good("interface", f"{name}, {len(interface.declared)} functions with names and types")
+        yield good("interface", f"{name}, {plural(len(interface.declared), 'function')} with names and types")

@@ -14,6 +14,7 @@ from typing import Final
 
 from externref_build.wheels.archive import Wheel
 from externref_build.wheels.findings import Finding, bad, good
+from externref_build.wording import plural
 
 _HASHES: Final = {"sha256", "sha384", "sha512"}
 """The format asks for sha256 or better."""
@@ -37,7 +38,7 @@ def check_record(wheel: Wheel) -> Iterator[Finding]:
     for where, problem in problems:
         yield bad("RECORD", problem, where, _REMEDY)
     if not problems:
-        yield good("RECORD", f"{len(rows)} files, hashes and sizes are right")
+        yield good("RECORD", f"{plural(len(rows), 'file')}, hashes and sizes are right")
 
 
 def _problems_of_rows(rows: list[list[str]], record: str, wheel: Wheel) -> Iterator[tuple[str, str]]:
