@@ -47,8 +47,11 @@ def load_host(path: Path) -> ModuleType:
 
 
 class Vector3:
-    def __init__(self, x: Any, y: float = 0, z: float = 0) -> None:
-        self.x, self.y, self.z = (x.x, x.y, x.z) if isinstance(x, Vector3) else (x, y, z)
+    def __init__(self, x: float | Vector3, y: float = 0, z: float = 0) -> None:
+        given = (x.x, x.y, x.z) if isinstance(x, Vector3) else (x, y, z)
+        self.x: float = given[0]
+        self.y: float = given[1]
+        self.z: float = given[2]
 
     def length(self) -> float:
         return float(self.x + self.y + self.z)
@@ -70,6 +73,7 @@ class Object3D:
         self.listeners: list[Any] = []
         self.parent: Object3D | None = None
         self.position = Vector3(1, 2, 3)
+        self.visit: Any = None
 
     @property
     def name(self) -> str | None:
@@ -136,6 +140,7 @@ def test_guests_use_objects_of_a_python_host(compiler: str, target: str, level: 
         plugin.build()
         (mesh,), (ball,) = world.scene.children, world.root.children
         assert isinstance(mesh, Mesh)
+        assert isinstance(ball, Mesh)
         assert (mesh.side, ball.side) == (0, 1)
         assert mesh.moves == [[1], [1, False]]
         assert ball.moves == [[1, True]]

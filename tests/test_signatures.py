@@ -409,7 +409,8 @@ def test_a_fitting_interface_is_kept_as_one_section() -> None:
     output = process(module)
     assert custom_contents(output, GUEST_INTERFACE_SECTION) == []
     [kept] = custom_contents(output, INTERFACE_SECTION)
-    assert kept.splitlines() == [FITTING[1], FITTING[2], FITTING[0]]
+    assert b"absent" in b"".join(FITTING), "an import that the linker has removed"
+    assert kept.splitlines() == [entry for entry in (FITTING[1], FITTING[2], FITTING[0]) if b"absent" not in entry]
     assert custom_contents(process(module, interface=False), INTERFACE_SECTION) == []
     assert process(output) == output
 

@@ -18,6 +18,9 @@ from externref_build.guests.run import run
 _NEWEST, _OLDEST = 29, 16
 """Versions of clang, whose commands distributions suffix with the version."""
 
+_DEBIAN_HEADERS = "/usr/include/wasm32-wasi/c++/v1"
+"""Where libc++-dev-wasm32 puts its headers, and clang looks only with a sysroot."""
+
 _INSTALL = (
     "install one of:\n"
     "pip install 'externref-build[c]'      (zig's clang, no other package needed)\n"
@@ -38,6 +41,8 @@ class Compiler:
     """How to start clang itself, to read preprocessed C++."""
     version: str
     """Name and version."""
+    cxx_headers: str | None = None
+    """Folder of C++'s library for WASI, where the compiler does not look for it by itself."""
 
     def target_arguments(self, target: str) -> tuple[str, ...]:
         """Return the arguments that select a target, named as in ``[tool.externref]``."""
@@ -46,7 +51,8 @@ class Compiler:
             if target.startswith("wasm32-wasi")
             else {"clang": "unknown-unknown", "zig": "freestanding"}[self.kind]
         )
-        return (f"--target=wasm32-{system}",)
+        headers = ("-cxx-isystem", self.cxx_headers) if system == "wasi" and self.cxx_headers else ()
+        return (f"--target=wasm32-{system}", *headers)
 
 
 def find_compiler(folder: Path, *, environ: Mapping[str, str], name: str | None = None) -> Compiler:
@@ -109,7 +115,9 @@ def _clang(path: str, folder: Path, environ: Mapping[str, str]) -> Compiler:
         )
     cxx = Path(path).with_name(Path(path).name.replace("clang", "clang++", 1))
     start = (str(cxx) if cxx.exists() else path,)
-    return Compiler("clang", (path,), start, start, version)
+    return Compiler(
+        "clang", (path,), start, start, version, _DEBIAN_HEADERS if Path(_DEBIAN_HEADERS).is_dir() else None
+    )
 
 
 def _zig(zig: tuple[str, ...], folder: Path, environ: Mapping[str, str]) -> Compiler:

@@ -227,7 +227,9 @@ def _revise_custom_sections(revision: Revision, editor: CodeEditor, debug_info: 
 
 
 def _consolidate_interface(revision: Revision, functions: list[InterfaceFunction], *, keep: bool) -> None:
-    """Replace the guest's interface sections by one for hosts."""
+    """Replace the guest's interface sections by one for hosts, without imports that the linker has removed."""
+    there = {(entry.module, entry.name) for entry in revision.module.func_imports}
+    functions = [entry for entry in functions if entry.kind == "export" or (entry.module, entry.name) in there]
     for section in revision.module.custom_sections(GUEST_INTERFACE_SECTION):
         revision.custom[section.start] = None
     if functions and keep:

@@ -11,6 +11,7 @@ from externref_build.guests.client.syntax import Place
 from externref_build.guests.client.types import Value, spelled
 from externref_build.metadata import ValueType
 
+Special = Literal["copy", "move", "copy assignment", "move assignment", "destructor"]
 Kind = Literal["constructor", "method", "static", "get", "set", "global", "function"]
 
 
@@ -69,8 +70,8 @@ class ClientClass:
     end: int
     """Offset of its closing brace in the preprocessed source, in bytes."""
     has_constructor: bool
-    has_copy: bool
-    """Whether the user declares a copy or move constructor, or an assignment."""
+    special: frozenset[Special]
+    """Special members that the user declares."""
     destructors: tuple[str, ...]
     """Symbols of a destructor that the user declares."""
     members: tuple[tuple[str, str], ...]

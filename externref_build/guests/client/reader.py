@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from externref_build.errors import ExternrefBuildError, raise_together
-from externref_build.guests.client.declarations import Bound, Client, ClientClass, Kind, fault
+from externref_build.guests.client.declarations import Bound, Client, ClientClass, Kind, Special, fault
 from externref_build.guests.client.syntax import PLACE, Node, read_namespaces
 from externref_build.guests.client.types import Types, UnboundError, Value
 from externref_build.metadata import ResourceType
@@ -84,7 +84,7 @@ class _Reader:
                 self._function(node, path, None, "function", node["name"], (node["mangledName"],))
             elif kind == "VarDecl":
                 self._global(node, path)
-            elif kind in ("ClassTemplateDecl", "FunctionTemplateDecl", "VarTemplateDecl"):
+            elif _is_template_of_host(node):
                 self._refuse(node, _NO_TEMPLATE, "declare what the host has, without parameters of types")
             elif kind == "LinkageSpecDecl":
                 self._refuse(node, "holds declarations with the linkage of C", 'declare them without extern "C"')
@@ -116,9 +116,9 @@ class _Reader:
                     place=node[PLACE],
                     end=end,
                     has_constructor=any(member["kind"] == "CXXConstructorDecl" for member in declared),
-                    has_copy=any(self._is_copy(member, name) for member in declared),
+                    special=self._specials(node, name),
                     destructors=_destructors(declared, path, name),
-                    members=tuple(sorted((member["name"], _type(member)) for member in declared if "type" in member)),
+                    members=tuple(sorted((member["name"], _type(member)) for member in declared if "name" in member)),
                 )
             )
             access = _ACCESS_OF_TAG.get(node.get("tagUsed", ""), "public")
@@ -142,10 +142,29 @@ class _Reader:
             return base
         return None
 
-    def _is_copy(self, node: Node, name: str) -> bool:
-        params = [self.types.plain(_type(param)) for param in _params(node)]
-        is_special = node["kind"] == "CXXConstructorDecl" or node.get("name") == "operator="
-        return is_special and params in ([f"{name}&"], [f"{name}&&"])
+    def _specials(self, node: Node, name: str) -> frozenset[Special]:
+        """Return what the user declares of the special members. A root class gets the others: they move its word."""
+        found = set[Special]()
+        for member in _inner(node):
+            kind = None if member.get("isImplicit") else self._special(member, name)
+            if kind is not None:
+                found.add(kind)
+                defines = member.get("explicitlyDefaulted") == "default" or _has_body(member)
+                if defines and not node.get("bases"):
+                    self._refuse(member, f"is a {kind} that knows nothing of the reference", "leave it out", name)
+        return frozenset(found)
+
+    def _special(self, member: Node, name: str) -> Special | None:
+        if member["kind"] == "CXXDestructorDecl":
+            return "destructor"
+        params = [self.types.plain(_type(param)) for param in _params(member)]
+        if params not in ([f"{name}&"], [f"{name}&&"]):
+            return None
+        if member["kind"] == "CXXConstructorDecl":
+            return "move" if params[0].endswith("&&") else "copy"
+        if member.get("name") == "operator=":
+            return "move assignment" if params[0].endswith("&&") else "copy assignment"
+        return None
 
     def _member(self, node: Node, path: tuple[str, ...], owner: str) -> None:
         kind, name = node["kind"], node.get("name", "")
@@ -155,7 +174,7 @@ class _Reader:
             self._refuse(node, f"is {what}, and an object of a host has none", members, owner)
         elif kind == "VarDecl" and not _is_constant(node):
             self._refuse(node, "is a static variable, which a host class does not have", "declare a function", owner)
-        elif kind in ("FunctionTemplateDecl", "ClassTemplateDecl"):
+        elif _is_template_of_host(node):
             self._refuse(node, _NO_TEMPLATE, "declare overloads", owner)
         elif kind == "CXXRecordDecl" and node.get("completeDefinition"):
             self._refuse(node, "is a class in a class", "declare it in the namespace", owner)
@@ -288,6 +307,13 @@ def _is_declared(node: Node) -> bool:
 
 def _has_body(node: Node) -> bool:
     return any(inner.get("kind") == "CompoundStmt" for inner in _inner(node))
+
+
+def _is_template_of_host(node: Node) -> bool:
+    """Tell whether a declaration is a template that the guest does not define."""
+    if node["kind"] == "FunctionTemplateDecl":
+        return not any(map(_has_body, _inner(node)))
+    return node["kind"] in ("ClassTemplateDecl", "VarTemplateDecl")
 
 
 def _is_constant(node: Node) -> bool:

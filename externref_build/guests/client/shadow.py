@@ -7,21 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from externref_build.guests.client.declarations import ClientClass
+from externref_build.guests.client.declarations import ClientClass, Special
 
 _DECLARATIONS = (
     b'extern "C" __attribute__((import_module("externref"), import_name("drop"))) void externref__drop(int);\n'
     b"typedef unsigned externref__word __attribute__((may_alias));\n"
 )
 _WORD = " public: externref__word externref_handle = 0;"
-_END = " ~{name}() noexcept {{ if (externref_handle) ::externref__drop(static_cast<int>(externref_handle - 1u)); }}"
-_MOVES = (
-    " {name}(const {name} &) = delete; {name} &operator=(const {name} &) = delete;"
-    " {name}({name} &&other) noexcept : externref_handle(other.externref_handle) {{ other.externref_handle = 0; }}"
-    " {name} &operator=({name} &&other) noexcept {{"
-    " const unsigned handle = externref_handle; externref_handle = other.externref_handle;"
-    " other.externref_handle = handle; return *this; }}"
-)
+_SPECIAL: dict[Special, str] = {
+    "destructor": (
+        " ~{name}() noexcept {{ if (externref_handle) ::externref__drop(static_cast<int>(externref_handle - 1u)); }}"
+    ),
+    "copy": " {name}(const {name} &) = delete;",
+    "copy assignment": " {name} &operator=(const {name} &) = delete;",
+    "move": (
+        " {name}({name} &&other) noexcept : externref_handle(other.externref_handle) {{ other.externref_handle = 0; }}"
+    ),
+    "move assignment": (
+        " {name} &operator=({name} &&other) noexcept {{"
+        " const unsigned handle = externref_handle; externref_handle = other.externref_handle;"
+        " other.externref_handle = handle; return *this; }}"
+    ),
+}
 _NOT_CONSTRUCTIBLE = " public: {name}() = delete;"
 
 
@@ -42,9 +49,5 @@ def _members(declared: ClientClass) -> str:
     if declared.base is not None:
         parts = [] if declared.has_constructor else [_NOT_CONSTRUCTIBLE]
     else:
-        parts = [_WORD]
-        if not declared.destructors:
-            parts.append(_END)
-        if not declared.has_copy:
-            parts.append(_MOVES)
+        parts = [_WORD, *(text for kind, text in _SPECIAL.items() if kind not in declared.special)]
     return "".join(parts).format(name=declared.name)

@@ -86,6 +86,7 @@ _VIEWS: Final = frozenset({"std::string_view", "std::basic_string_view<char>"})
 _QUALIFIERS: Final = re.compile(
     r"\b(?:const|class|struct|enum|volatile|typename)\b|(?<=\bstd::)__\w+::|\bchar_traits<char>"
 )
+_OF_CALLBACKS: Final = "a callback takes numbers, text and objects, and returns numbers and objects"
 _CALLBACK: Final = re.compile(r"(.*?)\(\*\)\((.*)\)(?:noexcept)?")
 
 
@@ -132,11 +133,13 @@ class Types:
         raise UnboundError(self._reason(plain, text, is_result))
 
     def _function(self, result: str, params: str, text: str) -> Function:
+        if "(" in params:
+            raise UnboundError(_OF_CALLBACKS)
         given = text.rpartition("(")[2].rpartition(")")[0].split(",") if params not in ("", "void") else []
         values = tuple(self.value(f"a{number}", param) for number, param in enumerate(given))
         returned = self.value("", text.partition("(")[0] if "(" not in result else result, is_result=True)
-        if any(value.passing == "callback" for value in values) or returned.passing in ("text", "view"):
-            raise UnboundError("a callback takes numbers, text and objects, and returns numbers and objects")
+        if returned.passing in ("text", "view"):
+            raise UnboundError(_OF_CALLBACKS)
         if isinstance(returned.type, ResourceType):
             returned = Value("", ResourceType(returned.type.resource, nullable=returned.nullable), "object")
         return Function(values, returned)

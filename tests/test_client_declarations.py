@@ -1,0 +1,313 @@
+"""How declarations in ``namespace client`` become imports, and what is said of those that cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from c_projects import COMPILERS, FREESTANDING, STRICT, WASI, build, project
+
+from externref_build.errors import ExternrefBuildError, GuestBuildError, SeveralErrors
+from externref_build.metadata import GUEST_INTERFACE_SECTION, INTERFACE_SECTION, decode_interface
+from externref_build.wasm.module import decode_module
+
+pytestmark = pytest.mark.once
+
+DECLARATIONS = """
+#include "externref.hpp"
+#include <stddef.h>
+#include <stdint.h>
+#include <string_view>
+
+namespace client {
+class Node;
+class Element;
+enum class Side : int8_t { left = -1, right };
+enum Plain { one, two };
+enum Signed { minus = -1 };
+typedef unsigned Count;
+using Name = const char *;
+using Listener = void (*)(Node &);
+
+class Node {
+    friend struct Nobody;
+    int hidden(Node by_value);  // private, and so nobody's business
+
+  public:
+    enum Kind { text };
+    static constexpr int LIMIT = 5;
+    Node();
+    Node(const Node &) = delete;
+    explicit Node(Side side);
+    Node(const char *name, Count count = 3);
+    ~Node();
+    void take(bool a, char b, signed char c, unsigned char d, short e);
+    void take(unsigned short f, int g, unsigned h, long a, unsigned long b);
+    void take(long long c, unsigned long long d, float e, double f, char32_t g, wchar_t h);
+    void types(int8_t a, uint16_t b, int64_t c, size_t d, std::size_t e, ptrdiff_t f, std::uint8_t g);
+    void enums(Side a, Plain b, Signed c, Kind d, client::Side e);
+    void texts(const char *a, Name b, std::string_view c, const char *const d);
+    void objects(Node &a, const Node &b, client::Element &c);
+    void pointers(Node *a, const Node *b, const class Element *c);
+    void unnamed(int, Node &);
+    void twice(int self, int a) const noexcept;
+    Count count();
+    Name name() const;
+    std::string_view view();
+    Node &self();
+    const Element *first() const;
+    auto later() -> double;
+    int get();
+    int get_();
+    int get_size() const;
+    Node *get_parent();
+    int get_item(int index);
+    void set_size(int size);
+    bool set_checked(int size);
+    void set_both(int a, int b);
+    static Node &make();
+    static void get_ready();
+    void on(Listener listener);
+    void on(bool (*test)(const Node *, int, double) noexcept, int more);
+    void visit(Element *(*)(const char *, std::string_view));
+    int inlined() { return get_size() + LIMIT; }
+    template <class T> T as() { return T(get_size()); }
+};
+class Element : public Node {
+  public:
+    Element(Element &&) = default;
+    Element &appendChild(const Element &child);
+};
+struct Opaque;
+void pass(Opaque &opaque);
+extern Element &document;
+extern Element body;
+extern Element *const maybe;
+extern const double pi;
+extern const char *const title;
+extern const int unused;
+constexpr int ANSWER = 42;
+inline int helper() { return ANSWER; }
+int free(int a);
+int free(double a);
+namespace fast {
+struct Socket { explicit Socket(const Node &owner); void send(Element &what, Plain how); };
+namespace deep { void call(Socket *socket); }
+inline namespace v2 { void version(); }
+}
+}  // namespace client
+
+namespace client::fast { double speed(); }
+"""
+
+IMPORTS = """
+client.[constructor]Node# () -> own Node
+client.[constructor]Node#s8 (side: s8) -> own Node
+client.[constructor]Node#str,u32 (name: option<str>, count: u32) -> own Node
+client.[get]Node.parent (this: ref Node) -> option<own Node>
+client.[get]Node.size (this: ref Node) -> s32
+client.[global]body () -> own Element
+client.[global]document () -> own Element
+client.[global]maybe () -> option<own Element>
+client.[global]pi () -> f64
+client.[global]title () -> option<str>
+client.[method]Element.appendChild (this: ref Element, child: ref Element) -> own Element
+client.[method]Node.count (this: ref Node) -> u32
+client.[method]Node.enums (this: ref Node, a: s8, b: u32, c: s32, d: u32, e: s8)
+client.[method]Node.first (this: ref Node) -> option<own Element>
+client.[method]Node.get (this: ref Node) -> s32
+client.[method]Node.get_ (this: ref Node) -> s32
+client.[method]Node.get_item (this: ref Node, index: s32) -> s32
+client.[method]Node.later (this: ref Node) -> f64
+client.[method]Node.name (this: ref Node) -> option<str>
+client.[method]Node.objects (this: ref Node, a: ref Node, b: ref Node, c: ref Element)
+client.[method]Node.pointers (this: ref Node, a: option<ref Node>, b: option<ref Node>, c: option<ref Element>)
+client.[method]Node.on#fn (this: ref Node, listener: option<func(ref Node)>)
+client.[method]Node.on#fn,s32 (this: ref Node, test: option<func(option<ref Node>, s32, f64) -> bool>, more: s32)
+client.[method]Node.self (this: ref Node) -> own Node
+client.[method]Node.set_both (this: ref Node, a: s32, b: s32)
+client.[method]Node.set_checked (this: ref Node, size: s32) -> bool
+client.[method]Node.take#bool,s8,s8,u8,s16 (this: ref Node, a: bool, b: s8, c: s8, d: u8, e: s16)
+client.[method]Node.take#u16,s32,u32,s32,u32 (this: ref Node, f: u16, g: s32, h: u32, a: s32, b: u32)
+client.[method]Node.take#s64,u64,f32,f64,char,s32 (this: ref Node, c: s64, d: u64, e: f32, f: f64, g: char, h: s32)
+client.[method]Node.texts (this: ref Node, a: option<str>, b: option<str>, c: str, d: option<str>)
+client.[method]Node.twice (this: ref Node, self: s32, a: s32)
+client.[method]Node.types (this: ref Node, a: s8, b: u16, c: s64, d: u32, e: u32, f: s32, g: u8)
+client.[method]Node.unnamed (this: ref Node, arg1: s32, arg2: ref Node)
+client.[method]Node.view (this: ref Node) -> str
+client.[method]Node.visit (this: ref Node, arg1: option<func(option<str>, str) -> option<ref Element>>)
+client.[set]Node.size (this: ref Node, size: s32)
+client.[static]Node.get_ready ()
+client.[static]Node.make () -> own Node
+client.free#f64 (a: f64) -> s32
+client.free#s32 (a: s32) -> s32
+client.pass (opaque: ref Opaque)
+fast.[constructor]Socket (owner: ref Node) -> own Socket
+fast.[method]Socket.send (this: ref Socket, what: ref Element, how: u32)
+fast.deep.call (socket: option<ref Socket>)
+fast.speed () -> f64
+fast.version ()
+"""
+
+
+def interface(module: bytes, section_name: str) -> dict[str, str]:
+    """What is said of the imports of a module."""
+    sections = decode_module(module).custom_sections(section_name)
+    entries = (entry for found in sections for entry in decode_interface(module[found.content : found.end]))
+    return {f"{entry.module}.{entry.name}": str(entry) for entry in entries if entry.kind == "import"}
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_every_declaration_is_an_import(compiler: str, tmp_path: Path) -> None:
+    use = """
+        EXTERNREF_EXPORT("use", f64, use) {
+            client::pass(reinterpret_cast<client::Opaque &>(client::document.appendChild(client::body)));
+            return client::maybe && client::title ? client::pi : client::ANSWER;
+        }
+        """
+    if compiler != "zig" and not Path("/usr/include/wasm32-wasi/c++").exists():
+        pytest.skip("this clang has no C++ library")
+    files = {"guest/plug.cpp": DECLARATIONS + use}
+    build(project(tmp_path, files, std="c++17", target=WASI, compiler=compiler))
+    (linked,) = tmp_path.rglob("module.wasm")
+    found = interface(linked.read_bytes(), GUEST_INTERFACE_SECTION)
+    assert sorted(f"{name} {types}" for name, types in found.items()) == sorted(IMPORTS.split("\n")[1:-1])
+
+
+def test_what_nobody_uses_is_not_imported(tmp_path: Path) -> None:
+    source = DECLARATIONS + 'EXTERNREF_EXPORT("use", f64, use) { return client::pi; }'
+    path = build(project(tmp_path, {"guest/plug.cpp": source}, std="c++17", target=WASI))
+    found = interface(path.read_bytes(), INTERFACE_SECTION)
+    assert found == {"client.[global]pi": "() -> f64"}
+
+
+def errors_of(folder: Path) -> list[str]:
+    with pytest.raises(ExternrefBuildError) as caught:
+        build(folder)
+    errors = caught.value.errors if isinstance(caught.value, SeveralErrors) else [caught.value]
+    return [f"{error.where} {error.summary}; {error.remedy}" for error in errors]
+
+
+UNBOUND = {
+    "template <class T> class Box { };": "Box is a template, which a host does not have; declare what the host has",
+    "template <class T> void log(T value);": "log is a template",
+    "struct A { template <class T> void f(T); };": "A::f is a template, which a host does not have; declare overloads",
+    "struct A { }; void f(A a);": "f has a parameter a that cannot be bound; an object of A cannot be passed by value: "
+    "write A & or A *",
+    "struct A { A f(); };": "A::f has a result that cannot be bound; an object of A cannot be returned by value",
+    "struct A { }; struct B { }; struct C : A, B { };": "C has 2 bases, and an object of a host has one; leave one",
+    "struct A { }; struct B : virtual A { };": "B has a virtual base",
+    "struct A { int flags : 3; };": "A::flags is a bit-field, and an object of a host has none; declare get_flags()",
+    "struct A { int x; };": "A::x is a field, and an object of a host has none; declare get_x() and set_x(value)",
+    "struct A { static int x; };": "A::x is a static variable, which a host class does not have; declare a function",
+    "union A { void f(); };": "A is a union, which a host does not have; declare a class",
+    "struct A { virtual void f(); };": "A::f is virtual, and an object of a host has no table of methods",
+    "struct A { virtual ~A(); };": "A::~A is virtual",
+    "struct A { bool operator==(const A &); };": "A::operator== is an operator, which a host does not have",
+    "struct A { operator bool(); };": "A::operator bool is a conversion, which a host does not do",
+    "struct A { A(const A &) = default; };": "A::A is a copy that knows nothing of the reference; leave it out",
+    "struct A { ~A() { } };": "A::~A is a destructor that knows nothing of the reference; leave it out",
+    "struct A { A(int); }; struct B : A { using A::A; };": "inherits constructors, which make objects of the base",
+    "struct A { struct B { }; };": "A::B is a class in a class; declare it in the namespace",
+    "struct A { void _f(); };": "A::_f begins with an underscore, which hosts keep for themselves",
+    "struct _A { };": "_A begins with an underscore",
+    "struct function { };": "function has a name that JavaScript reserves; name it otherwise",
+    "void await(int a);": "await has a name that JavaScript reserves",
+    "struct A { }; extern A &arguments;": "arguments has a name that JavaScript reserves",
+    "void f(const char *format, ...);": "f takes any number of arguments, and an import a fixed one",
+    "void f(char *buffer);": "characters to be written to cannot be passed to the host: write const char *",
+    "void f(int *numbers);": "int * cannot be passed: numbers, enumerations, const char *, std::string_view",
+    "void *f();": "f has a result that cannot be bound; void * cannot be returned",
+    "void f(void (*g)(void (*)()));": "a callback takes numbers, text and objects, and returns numbers and objects",
+    "void f(const char *(*g)());": "a callback takes numbers, text and objects, and returns numbers and objects",
+    "namespace { int count; }": "count is a variable of the guest; declare it extern, or outside of namespace client",
+    "extern double speed;": "speed could be written to, and a global of the host is read-only; declare it const",
+    "struct A { }; extern A *first;": "first could be written to, and a global of the host is read-only",
+    "extern const char *title;": "title could be written to",
+    "extern const int numbers[3];": "numbers has a type that cannot be bound",
+    'extern "C" { void f(); }': 'client holds declarations with the linkage of C; declare them without extern "C"',
+    "struct B { }; struct A : B { }; namespace n { struct A { }; }": "A is a class of n, and of client at",
+}
+
+
+@pytest.mark.parametrize(("declarations", "message"), UNBOUND.items(), ids=UNBOUND.keys())
+def test_what_cannot_be_bound_is_a_diagnostic_at_its_line(declarations: str, message: str, tmp_path: Path) -> None:
+    header = f"#pragma once\n\nnamespace client {{\n{declarations}\n}}\n"
+    project(tmp_path, {"guest/host.hpp": header, "guest/plug.cpp": '#include "host.hpp"\n'}, std="c++17")
+    (error,) = errors_of(tmp_path)
+    assert error.startswith("guest/host.hpp:4 client")
+    assert message in error
+
+
+def test_all_that_cannot_be_bound_is_told_at_once(tmp_path: Path) -> None:
+    source = "namespace client {\nstruct A {\n  int x;\n  virtual void f();\n};\nvoid g(A a);\n}\n"
+    errors = errors_of(project(tmp_path, {"guest/plug.cpp": source}, std="c++17"))
+    assert [error.partition(" ")[0] for error in errors] == [f"guest/plug.cpp:{line}" for line in (3, 4, 6)]
+
+
+DISAGREEING = {
+    "result": ("struct A { void f(); };", "struct A { int f(); };", "client::A has f, int (), unlike at guest/a.cpp:2"),
+    "parameter": ("struct A { void f(int); };", "struct A { void f(A &); };", "client::A has f, void (A &), unlike at"),
+    "member": ("struct A { void f(); };", "struct A { };", "client::A lacks f, void (), unlike at guest/a.cpp:2"),
+    "base": (
+        "struct B { }; struct A : B { };",
+        "struct B { }; struct A { };",
+        "client::A has no base, and derives from B at guest/a.cpp:2; declare it once",
+    ),
+    "function": ("void f(int a);", "double f(int a);", "client::f is declared otherwise at guest/a.cpp:2"),
+    "global": ("extern const int a;", "extern const double a;", "client::a is declared otherwise at guest/a.cpp:2"),
+}
+
+
+@pytest.mark.parametrize(("one", "other", "message"), DISAGREEING.values(), ids=DISAGREEING.keys())
+def test_declarations_that_disagree(one: str, other: str, message: str, tmp_path: Path) -> None:
+    files = {f"guest/{name}.cpp": f"namespace client {{\n{text}\n}}\n" for name, text in (("a", one), ("b", other))}
+    errors = errors_of(project(tmp_path, files, std="c++17"))
+    assert errors[0].startswith("guest/b.cpp:2")
+    assert message in errors[0]
+
+
+HEADER = """
+    #include "externref.hpp"
+    namespace client {
+    struct Node { Node(); Node &next(); Node *find(); };
+    struct Element : Node { };
+    extern Node &document;
+    extern Node body;
+    extern const double pi;
+    }
+    """
+MISUSED = {
+    "a write to a global": "client::pi = 3;",
+    "an assignment to a global object": "client::body = client::document;",
+    "an assignment to a global reference": "client::document = client::body;",
+    "a copy": "client::Node copy(client::document);",
+    "a copy of a result": "auto copy = client::document.next();",
+    "null for a reference": "client::Node &node = nullptr;",
+    "a pointer for a reference": "client::Node &node = client::document.find();",
+    "a class without a constructor": "client::Element element;",
+    "an object of the base": "client::Element &element = client::document;",
+    "a reference to another class": "externref::ref<client::Element> element(client::document);",
+}
+
+
+@pytest.mark.parametrize("statement", MISUSED.values(), ids=MISUSED.keys())
+def test_misuse_does_not_compile(statement: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    source = f'#include "host.hpp"\nvoid use() {{\n{statement}\n}}\n'
+    project(tmp_path, {"guest/host.hpp": HEADER, "guest/plug.cpp": source}, std="c++17")
+    with pytest.raises(GuestBuildError, match=r"could not make guest_plug\.cpp\.o of plug\.cpp"):
+        build(tmp_path)
+    shown = capfd.readouterr().err
+    assert "guest/plug.cpp:3:" in shown or "externref.hpp" in shown
+
+
+def test_the_members_that_hold_references_show_no_warnings(tmp_path: Path) -> None:
+    flags = [*STRICT, "-Wshadow", "-Wold-style-cast", "-Wextra-semi", "-Wsign-conversion", "-Wuseless-cast"]
+    use = """
+        using client::Node;
+        EXTERNREF_EXPORT("use", void, use, (ref(client::Node), node)) { externref::ref<Node> kept(node->next()); }
+        """
+    files = {"guest/host.hpp": HEADER, "guest/plug.cpp": f'#include "host.hpp"\n{use}'}
+    for compiler in COMPILERS:
+        flags = [flag for flag in flags if flag != "-Wuseless-cast"]
+        build(project(tmp_path / compiler, files, std="c++17", compiler=compiler, target=FREESTANDING, cflags=flags))
