@@ -10,7 +10,7 @@ PEERS = ("externref-cli", "wasm-bindgen", "wasm-tools strip", "python, read and 
 
 
 def update_page(results: dict[str, Any], page: Path) -> None:
-    """Replace what stands between ``<!-- name -->`` and ``<!-- end of name -->``."""
+    """Replace the tables by those of new results."""
     text = page.read_text(encoding="utf-8")
     parts = {
         "machine": results["machine"],
@@ -22,11 +22,13 @@ def update_page(results: dict[str, Any], page: Path) -> None:
         "loops": _loops(results),
     }
     for name, content in parts.items():
-        text = _replace(text, f"<!-- {name} -->", content, f"<!-- end of {name} -->")
+        text = replace_part(text, name, content)
     page.write_text(text, encoding="utf-8")
 
 
-def _replace(text: str, begin: str, content: str, end: str) -> str:
+def replace_part(text: str, name: str, content: str) -> str:
+    """Replace what stands between ``<!-- name -->`` and ``<!-- end of name -->``."""
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
     before, found_begin, rest = text.partition(begin)
     _, found_end, after = rest.partition(end)
     if not (found_begin and found_end):
@@ -41,28 +43,28 @@ def _in_process(results: dict[str, Any]) -> str:
         rows.append(
             (
                 _megabytes(found["bytes"]),
-                _milliseconds(found["process"]),
-                _milliseconds(found["read, process, write"]),
-                _milliseconds(found["read, write"]),
-                _times(found["read, process, write"] / found["read, write"]),
-                _milliseconds(peer),
-                _times(peer / found["process"]),
+                milliseconds(found["process"]),
+                milliseconds(found["read, process, write"]),
+                milliseconds(found["read, write"]),
+                times(found["read, process, write"] / found["read, write"]),
+                milliseconds(peer),
+                times(peer / found["process"]),
             )
         )
     heading = ("module", "process", "read, process, write", "read, write", "ratio", "externref-cli", "faster")
-    return _table(heading, rows)
+    return table(heading, rows)
 
 
 def _processes(results: dict[str, Any]) -> str:
     rows = []
     for size, programs in results["processes"].items():
         ours = programs["externref-build"]["seconds"]
-        row = [_megabytes(results["in_process"][size]["bytes"]), _milliseconds(ours)]
+        row = [_megabytes(results["in_process"][size]["bytes"]), milliseconds(ours)]
         for peer in PEERS:
             seconds = programs[peer]["seconds"] if peer in programs else None
-            row.append("" if seconds is None else f"{_milliseconds(seconds)} ({_times(seconds / ours)})")
+            row.append("" if seconds is None else f"{milliseconds(seconds)} ({times(seconds / ours)})")
         rows.append(row)
-    return _table(("module", "externref-build", *PEERS), rows)
+    return table(("module", "externref-build", *PEERS), rows)
 
 
 def _memory(results: dict[str, Any]) -> str:
@@ -73,12 +75,12 @@ def _memory(results: dict[str, Any]) -> str:
         for name in ("externref-build", *PEERS):
             row.append(_mebibytes(programs[name]["peak_kib"] * 1024) if name in programs else "")
         rows.append(row)
-    return _table(("module", "input + output", "externref-build", *PEERS), rows)
+    return table(("module", "input + output", "externref-build", *PEERS), rows)
 
 
 def _start(results: dict[str, Any]) -> str:
-    rows = [(f"`{name}`", _milliseconds(found["seconds"])) for name, found in results["start"].items()]
-    return _table(("command", "time"), rows)
+    rows = [(f"`{name}`", milliseconds(found["seconds"])) for name, found in results["start"].items()]
+    return table(("command", "time"), rows)
 
 
 def _sizes(results: dict[str, Any]) -> str:
@@ -86,7 +88,7 @@ def _sizes(results: dict[str, Any]) -> str:
     rows = [
         [_megabytes(sizes["input"]), *(f"{sizes[name]:,}" for name in names)] for sizes in results["sizes"].values()
     ]
-    return _table(("module", *names), rows)
+    return table(("module", *names), rows)
 
 
 def _loops(results: dict[str, Any]) -> str:
@@ -97,18 +99,19 @@ def _loops(results: dict[str, Any]) -> str:
         (name, *(f"{fill[count] / count * 1e9:,.0f} ns" if count in fill else "" for count in counts))
         for name, fill in loops["fill"].items()
     ]
-    million = _milliseconds(loops["fill"]["direct"][1_000_000])
+    million = milliseconds(loops["fill"]["direct"][1_000_000])
     return "\n\n".join(
         (
-            _table(("get a reference and call the host with it", "each"), calls),
-            _table(("insert, with so many before it", *(f"{count:,}" for count in counts)), fills),
+            table(("get a reference and call the host with it", "each"), calls),
+            table(("insert, with so many before it", *(f"{count:,}" for count in counts)), fills),
             f"A million references are inserted in {million}, and a million times one of them, chosen at random, is "
-            f"replaced in {_milliseconds(loops['replace'])}.",
+            f"replaced in {milliseconds(loops['replace'])}.",
         )
     )
 
 
-def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Spell a table, whose columns but the first hold numbers."""
     lines = [heading, ["---", *["---:"] * (len(heading) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -121,9 +124,11 @@ def _mebibytes(size: int) -> str:
     return f"{size / 2**20:.0f} MiB" if size >= 2**20 else f"{size / 2**10:.0f} KiB"
 
 
-def _milliseconds(seconds: float) -> str:
+def milliseconds(seconds: float) -> str:
+    """Spell a time."""
     return f"{seconds * 1e3:,.0f} ms" if seconds >= 0.02 else f"{seconds * 1e3:.1f} ms"
 
 
-def _times(ratio: float) -> str:
+def times(ratio: float) -> str:
+    """Spell a ratio."""
     return f"{ratio:.0f}\u00d7" if ratio >= 10 else f"{ratio:.1f}\u00d7"

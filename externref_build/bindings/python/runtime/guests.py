@@ -123,7 +123,7 @@ class _Guest:
     def export(self, name: str, signature: _Signature) -> Callable[..., Any]:
         """Return a function that calls an export. Raises PluginError if the module's is not what is expected."""
         function = self.exports.get(name)
-        expected = _spelled(_func_type(signature))
+        expected = _core_type(signature)
         found = _spelled(function.type(self.store)) if isinstance(function, wasmtime.Func) else "no function"
         if found != expected:
             raise PluginError(
@@ -241,7 +241,7 @@ class _Guest:
             table = self.exports.get("__indirect_function_table")
             function = table.get(self.store, index) if isinstance(table, wasmtime.Table) else None
             signature = _Signature("a function of the plugin", params, kind.result)
-            expected = _spelled(_func_type(signature))
+            expected = _core_type(signature)
             if not isinstance(function, wasmtime.Func) or _spelled(function.type(self.store)) != expected:
                 raise GuestFault(f"function {index} of its table, where there is none of type {expected}")
             call = self._caller(function, signature)
@@ -339,21 +339,33 @@ def _slots(letters: str) -> str:
     return "<" + "".join(f"{'I' if letter == 'r' else letter}{pads.get(letter, 12)}x" for letter in letters)
 
 
+_CORE_TYPES: Final = {"q": "i64", "Q": "i64", "f": "f32", "d": "f64", "r": "externref"}
+"""By the letter of a core value; what is not here is an i32."""
+
+
 def _func_type(signature: _Signature) -> wasmtime.FuncType:
     """Make the core type of a function."""
-    i32, i64 = wasmtime.ValType.i32, wasmtime.ValType.i64
-    types = {"q": i64, "Q": i64, "f": wasmtime.ValType.f32, "d": wasmtime.ValType.f64, "r": wasmtime.ValType.externref}
-    params = signature.letters() + "I" * signature.fails_in_place
-    return wasmtime.FuncType(
-        [types.get(letter, i32)() for letter in params],
-        [types.get(letter, i32)() for letter in signature.result_letters()],
+    params, results = (
+        [getattr(wasmtime.ValType, _CORE_TYPES.get(letter, "i32"))() for letter in letters]
+        for letters in (signature.letters() + "I" * signature.fails_in_place, signature.result_letters())
     )
+    return wasmtime.FuncType(params, results)
+
+
+def _core_type(signature: _Signature) -> str:
+    """Spell the core type of an export."""
+    params, results = (
+        " ".join(_CORE_TYPES.get(letter, "i32") for letter in letters)
+        for letters in (signature.letters(), signature.result_letters())
+    )
+    return f"[{params}] -> [{results}]"
 
 
 def _spelled(type_: object) -> str:
     """Spell the type of an import or export."""
     if isinstance(type_, wasmtime.FuncType):
-        return f"[{' '.join(map(str, type_.params))}] -> [{' '.join(map(str, type_.results))}]"
+        params, results = (" ".join(map(str, types)) for types in (type_.params, type_.results))
+        return f"[{params}] -> [{results}]".replace("anyref", "externref")  # the package still has its old name
     return type(type_).__name__.removesuffix("Type").lower()
 
 

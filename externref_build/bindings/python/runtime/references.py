@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import wasmtime
 from wasmtime import _ffi
 
 _Root = _ffi.wasmtime_externref_t
 _ANSWER = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+
+
+_CLEARED: Final = re.compile(rb"\0+")
 
 
 class _Unchecked:
@@ -120,11 +124,11 @@ class _References:
         gone: list[Any] = []
         start = 0
         for block in self.blocks:
-            dead = [index for index, flag in enumerate(bytes(block)[::16], start) if not flag]
-            gone += map(self.objects.__getitem__, dead)
-            for index in dead:
-                self.objects[index] = None
-            self.spare += dead
+            for run in _CLEARED.finditer(bytes(block)[::16]):
+                first, end = start + run.start(), start + run.end()
+                gone += self.objects[first:end]
+                self.objects[first:end] = [None] * (end - first)
+                self.spare += range(first, end)
             ctypes.memset(block, 1, ctypes.sizeof(block))
             start += len(block) // 2
         wanted = max(1000, start - len(self.spare))
