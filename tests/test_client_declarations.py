@@ -311,3 +311,17 @@ def test_the_members_that_hold_references_show_no_warnings(tmp_path: Path) -> No
     for compiler in COMPILERS:
         flags = [flag for flag in flags if flag != "-Wuseless-cast"]
         build(project(tmp_path / compiler, files, std="c++17", compiler=compiler, target=FREESTANDING, cflags=flags))
+
+
+def test_the_documented_example(tmp_path: Path) -> None:
+    page = Path(__file__).parents[1] / "docs" / "client-classes.md"
+    example = page.read_text(encoding="utf-8").partition("```cpp\n")[2].partition("```")[0]
+    path = build(project(tmp_path, {"guest/plug.cpp": example}, std="c++17", cflags=list(STRICT)))
+    assert set(interface(path.read_bytes(), INTERFACE_SECTION)) == {
+        "client.[constructor]Mesh",
+        "client.[get]Object3D.position",
+        "client.[get]Vector3.x",
+        "client.[global]scene",
+        "client.[method]Object3D.add",
+        "client.[set]Vector3.x",
+    }
