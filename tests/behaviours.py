@@ -56,6 +56,9 @@ class Host:
             "mixed": lambda thing, number: [number + 1, thing, 0.5],
             "enter": lambda thing: self.enter(thing),
             "dropped": lambda thing: None,
+            "native_echo": lambda thing: thing,
+            "native_make": self.thing,
+            "native_of": lambda thing: thing,
         }
         return {f"host.{name}": note(name, answer) for name, answer in answers.items()}
 
@@ -635,6 +638,37 @@ def exceptions(plugin: Plugin, host: Host) -> None:
     host.log.clear()
     assert plugin.call("loop", thing, 4) is thing
     assert len(host.calls("echo")) == 4
+    assert plugin.held() == []
+
+
+# Beside references that the module has itself
+
+
+@guest("native.wat", may_keep=True)
+def native_references(plugin: Plugin, host: Host) -> None:
+    first, second = host.thing(), host.thing()
+    assert plugin.call("keep", first) == 0
+    assert [plugin.call("put", second), plugin.call("put", None), plugin.call("put", first)] == [2, 3, 4]
+    assert [plugin.call("entry", index) for index in range(5)] == [None, None, second, None, first]
+    assert plugin.call("copy_entries", 2, 0, 2) == 1
+    assert [plugin.call("entry", index) for index in range(5)] == [second, None, second, None, first]
+    assert plugin.call("both", second, first, 1) is second
+    assert plugin.call("both", second, first, 0) is first
+    assert plugin.call("both", None, None, 1) is None
+    assert host.calls("use") == [(first,), (first,), (None,)]
+    assert plugin.call("swap", first, second) == [second, first]
+    assert plugin.call("swap", None, second) == [second, None]
+    for thing in (first, None):
+        assert plugin.call("or_made", thing) is (thing or plugin.call("remembered"))
+        assert plugin.call("is_there", thing) == (thing is not None)
+        assert plugin.call("thrown", thing) is thing
+        assert plugin.call("by_pointer", thing, thing) is thing
+    assert host.calls("echo") == [(first,), (None,)]
+    assert plugin.call("loop", first, second, 3) is second
+    assert len(host.calls("echo")) == 3
+    assert plugin.call("fetch", 0) is first
+    assert plugin.held() == [first]
+    plugin.call("forget", 0)
     assert plugin.held() == []
 
 
