@@ -29,7 +29,7 @@ def source_lines(sections: Sections, addresses: Iterable[int]) -> dict[int, str]
     found: dict[int, str] = {}
     lines = sections.get(".debug_line", memoryview(b""))
     offset = 0
-    while offset + 4 <= len(lines):
+    while wanted and offset + 4 <= len(lines):
         start = offset + 4
         offset = start + int.from_bytes(lines[offset:start], "little")
         with suppress(MalformedModuleError):
@@ -65,56 +65,65 @@ def _read_unit(unit: Reader, sections: Sections, wanted: list[int], found: dict[
     unit.offset = program_start
 
     def report(start: int, end: int, file: int, line: int) -> None:
+        first, behind = bisect_left(wanted, start), bisect_left(wanted, end)
         if line:
-            first, behind = bisect_left(wanted, start), bisect_left(wanted, end)
             found.update((address, f"{files.get(file, '?')}:{line}") for address in wanted[first:behind])
             del wanted[first:behind]
 
-    _run(unit, program, report)
+    _run(unit, program, wanted, report)
 
 
-def _run(unit: Reader, program: _Program, report: Callable[[int, int, int, int], None]) -> None:
-    """Run a line program; ``report`` gets the range of addresses, file and line of each row."""
+def _run(unit: Reader, program: _Program, wanted: list[int], report: Callable[[int, int, int, int], None]) -> None:
+    """Run a line program; ``report`` gets range of addresses, file and line of each row that may be wanted."""
+    data, offset, end = unit.data, unit.offset, unit.end
+    opcode_base, line_base, line_range = program.opcode_base, program.line_base, program.line_range
     address, file, line = 0, 1, 1
-    row: tuple[int, int, int] | None = None
-
-    def emit() -> None:
-        nonlocal row
-        if row is not None and row[0] < address:
-            report(row[0], address, row[1], row[2])
-        row = (address, file, line)
-
-    while not unit.at_end():
-        opcode = unit.byte()
-        if opcode >= program.opcode_base:
-            adjusted = opcode - program.opcode_base
-            address += adjusted // program.line_range * program.minimum_length
-            line += program.line_base + adjusted % program.line_range
-            emit()
-        elif opcode == 0:
-            end = unit.u32() + unit.offset
-            extended = unit.byte()
-            if extended == 1:
-                emit()
-                address, file, line, row = 0, 1, 1, None
-            elif extended == 2:
-                address = int.from_bytes(unit.take(min(end - unit.offset, 8)), "little")
-            unit.skip(end - unit.offset)
-        elif opcode == 1:
-            emit()
-        elif opcode == 2:
-            address += unit.u64() * program.minimum_length
-        elif opcode == 3:
-            line += unit.s33()
-        elif opcode == 4:
-            file = unit.u32()
-        elif opcode == 8:
-            address += (255 - program.opcode_base) // program.line_range * program.minimum_length
-        elif opcode == 9:
-            address += int.from_bytes(unit.take(2), "little")
-        else:
+    start, row_file, row_line = -1, 0, 0
+    next_wanted = -1
+    """No address from ``start`` up to this one is wanted."""
+    while offset < end:
+        opcode = data[offset]
+        offset += 1
+        if opcode >= opcode_base:
+            adjusted = opcode - opcode_base
+            address += adjusted // line_range * program.minimum_length
+            line += line_base + adjusted % line_range
+        elif opcode >= 5 and opcode != 8 and opcode != 9:
             for _ in range(program.operand_counts[opcode - 1]):
-                unit.u64()
+                while offset < end and data[offset] >= 0x80:
+                    offset += 1
+                offset += 1
+            continue
+        elif opcode != 1:
+            unit.offset = offset
+            if opcode == 0:
+                behind = unit.u32() + unit.offset
+                extended = unit.byte()
+                if extended == 2:
+                    address = int.from_bytes(unit.take(min(behind - unit.offset, 8)), "little")
+                unit.skip(behind - unit.offset)
+                if extended == 1 and 0 <= start < address:
+                    report(start, address, row_file, row_line)
+                if extended == 1:
+                    address, file, line, start, next_wanted = 0, 1, 1, -1, -1
+            elif opcode == 2:
+                address += unit.u64() * program.minimum_length
+            elif opcode == 3:
+                line += unit.s33()
+            elif opcode == 4:
+                file = unit.u32()
+            elif opcode == 8:
+                address += (255 - opcode_base) // line_range * program.minimum_length
+            else:
+                address += int.from_bytes(unit.take(2), "little")
+            offset = unit.offset
+            continue
+        if 0 <= start < address and next_wanted < address:
+            report(start, address, row_file, row_line)
+        if not start <= address <= next_wanted:
+            position = bisect_left(wanted, address)
+            next_wanted = wanted[position] if position < len(wanted) else 1 << 64
+        start, row_file, row_line = address, file, line
 
 
 def _read_files_4(unit: Reader) -> dict[int, str]:
