@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+import wasmtime
 from plugins import SURROGATES, Plugin
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -60,7 +62,9 @@ class Host:
             "native_make": self.thing,
             "native_of": lambda thing: thing,
         }
-        return {f"host.{name}": note(name, answer) for name, answer in answers.items()}
+        failures: dict[str, Callable[..., Any]] = {"fail": lambda *message: None, "panic": lambda *message: None}
+        functions = {f"host.{name}": note(name, answer) for name, answer in answers.items()}
+        return {**functions, **{f"externref.host.{name}": note(name, answer) for name, answer in failures.items()}}
 
     def enter(self, thing: Any) -> Any:
         assert self.plugin
@@ -639,6 +643,37 @@ def exceptions(plugin: Plugin, host: Host) -> None:
     assert plugin.call("loop", thing, 4) is thing
     assert len(host.calls("echo")) == 4
     assert plugin.held() == []
+
+
+@guest("""
+  (import "externref.host" "panic" (func $panic (param i32 i32 i32 i32 i32 i32)))
+  (import "externref.host" "fail" (func $fail (param i32 i32)))
+  (table funcref (elem $fail $panic))
+  ;; declare export check: r i -> r
+  (func (export "check") (param $thing i32) (param $state i32) (result i32)
+    (local $slot i32)
+    (local.set $slot (call $insert (call $echo (local.get $thing))))
+    (block $bad
+      (br_if $bad (i32.eq (local.get $state) (i32.const 1)))
+      (if (local.get $state) (then
+        (call $panic (i32.const 1) (i32.const 2) (i32.const 3) (i32.const 4) (i32.const 5) (i32.const 6))
+        (unreachable)))
+      (return (call $take (local.get $slot))))
+    (call_indirect (param i32 i32) (i32.const 64) (i32.const 5) (i32.const 0))
+    (call $fail (i32.const 80) (i32.const 0))
+    (call $drop (local.get $slot))
+    (call $get (i32.const -1)))
+""")
+def failures_and_panics(plugin: Plugin, host: Host) -> None:
+    thing = host.thing()
+    assert plugin.call("check", thing, 0) is thing
+    assert plugin.call("check", thing, 1) is None
+    assert host.calls("fail") == [(64, 5), (80, 0)]
+    with pytest.raises(wasmtime.Trap):
+        plugin.call("check", thing, 2)
+    assert host.calls("panic") == [(1, 2, 3, 4, 5, 6)]
+    assert plugin.call("check", thing, 0) is thing
+    assert plugin.held() == [thing]
 
 
 # Beside references that the module has itself
