@@ -13,10 +13,12 @@ from functools import cache
 
 from externref_build.wasm.instructions import byte_class
 from externref_build.wasm.module import MEMORY, TABLE, Module
-from externref_build.wasm.opcodes import OPCODES
+from externref_build.wasm.opcodes import BY_MNEMONIC, OPCODES
 
 _ARITHMETIC = range(0x45, 0xC5)
 """The instructions that take numbers and return one, without immediates, from ``i32.eqz`` to ``i64.extend32_s``."""
+
+_ON_REFERENCES = [BY_MNEMONIC[name].code for name in ("ref.is_null", "ref.eq", "ref.as_non_null")]
 
 _COMPARISON = re.compile(r"(?:eqz?|ne|lt|gt|le|ge)(?:_[su])?")
 _CONVERSION = re.compile(r"_([if]\d\d)")
@@ -35,7 +37,7 @@ def impossible_pattern(module: Module) -> bytes:
 
 @cache
 def _clashes() -> tuple[bytes, ...]:
-    """Match pairs of instructions of which the second one takes a number of another type than the first one returns."""
+    """Match pairs of instructions of which the second one takes a value of another type than the first one returns."""
     giving: dict[str, list[int]] = {}
     taking: dict[str, list[int]] = {}
     for code in _ARITHMETIC:
@@ -43,6 +45,7 @@ def _clashes() -> tuple[bytes, ...]:
         source = _CONVERSION.search(name)
         giving.setdefault("i32" if _COMPARISON.fullmatch(name) else kind, []).append(code)
         taking.setdefault(source[1] if source else kind, []).append(code)
+    operations = {*_ARITHMETIC, *_ON_REFERENCES}
     return tuple(
-        byte_class(codes) + byte_class(sorted(set(_ARITHMETIC) - set(taking[kind]))) for kind, codes in giving.items()
+        byte_class(codes) + byte_class(sorted(operations.difference(taking[kind]))) for kind, codes in giving.items()
     )

@@ -113,7 +113,13 @@ def _find_hits(module: Module, indices: list[int], referable: Container[int]) ->
     # One search for each opcode: a pattern that starts with a single byte is found several times as fast.
     for opcode, named in ((CALL, indices), (RETURN_CALL, indices), (REF_FUNC, values)):
         if named:
-            source = rb"\x%02x(?=%b(?!%b))" % (opcode, index_pattern(named), impossible)
+            heads = {index & 0x7F | 0x80 for index in named}.union(index for index in named if index < 0x80)
+            source = rb"\x%02x(?=%b)(?=%b(?!%b))" % (
+                opcode,
+                byte_class(sorted(heads)),
+                index_pattern(named),
+                impossible,
+            )
             pattern = re.compile(source, re.DOTALL)
             hits += [match.start() for match in pattern.finditer(module.data, section.payload, section.end)]
     return sorted(hits)
