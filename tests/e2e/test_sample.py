@@ -20,6 +20,7 @@ from wasmtime import Engine, FuncType, Module, ValType
 SAMPLE = Path(__file__).resolve().parent.parent.parent / "sample_crate"
 WHEEL = "sample_plugin-1.0.0-py3-none-any.whl"
 PACKAGE = {"__init__.py", "__main__.py", "cli.py", "database.py", "demo.py", "host.py", "notes.json", "py.typed"}
+BUILT = {"sample_plugin.wasm", "sample_plugin_host.py"}
 
 pytestmark = pytest.mark.once
 
@@ -85,7 +86,7 @@ def installed(sample_wheel: zipfile.ZipFile, make_venv: Callable[[], Path], vari
 def test_the_wheel_holds_the_package_and_the_module_and_nothing_else(sample_wheel: zipfile.ZipFile) -> None:
     names = set(sample_wheel.namelist())
     package = {name.removeprefix("sample_plugin/") for name in names if name.startswith("sample_plugin/")}
-    assert package == PACKAGE | {"sample_plugin.wasm"}
+    assert package == PACKAGE | BUILT
     assert {name.split("/")[0] for name in names} == {"sample_plugin", "sample_plugin-1.0.0.dist-info"}
     metadata = sample_wheel.read("sample_plugin-1.0.0.dist-info/METADATA").decode()
     assert "License-Expression: MIT OR Apache-2.0\n" in metadata
@@ -214,7 +215,7 @@ def test_an_editable_install_puts_the_module_in_place(
     folder, python = copy_sample(), make_venv()
     subprocess.run([python, "-m", "pip", "install", "--quiet", "-e", folder], check=True, env=variables)
     package = folder / "src" / "sample_plugin"
-    assert {path.name for path in package.iterdir() if path.name != "__pycache__"} == PACKAGE | {"sample_plugin.wasm"}
+    assert {path.name for path in package.iterdir() if path.name != "__pycache__"} == PACKAGE | BUILT
     environment = Environment(python, variables)
     assert environment.run("sample-plugin", "demo").stdout.splitlines()[-1].endswith("checks passed")
     cli = package / "cli.py"

@@ -1,7 +1,6 @@
 //! A search plugin: it is handed a database of notes and hands back the note that answers a query best.
 //!
-//! [`notes`] is all that it can reach of the host, [`rank`] and [`words`] are its own work. Texts come as a pointer and
-//! a length in memory that the host got from [`allocate`]; the function that receives them frees them.
+//! [`notes`] is all that it can reach of the host, [`rank`] and [`words`] are its own work.
 
 mod notes;
 mod rank;
@@ -11,32 +10,21 @@ use std::collections::HashSet;
 
 use externref_guest::{externref, Resource};
 
-use crate::notes::{Column, Cursor, Database, Hits, Row};
+use crate::notes::{Cursor, Database, Hits, Row};
 use crate::rank::{rank, Document, Query};
-
-/// Memory for a text that the host is about to pass.
-#[no_mangle]
-pub extern "C" fn allocate(length: usize) -> *mut u8 {
-    Box::into_raw(vec![0_u8; length].into_boxed_slice()).cast()
-}
 
 /// Returns the note of `database` that answers the query best, and puts up to `limit` more into `hits`, best first.
 ///
 /// The score of a hit is its part of the best one's. A word that occurs nowhere is taken for a slip of the typist.
-///
-/// # Safety
-///
-/// `query` and `length` are a text in memory from [`allocate`].
 #[externref]
 #[no_mangle]
-pub unsafe extern "C" fn search(
+pub extern "C" fn search(
     database: &Resource<Database>,
-    query: *mut u8,
-    length: usize,
+    query: &str,
     hits: Option<&mut Resource<Hits>>,
     limit: u32,
 ) -> Option<Resource<Row>> {
-    let query = unsafe { received(query, length) };
+    let query = Query::new(query);
     notes::preview(None);
     let rows = candidates(database, &query);
     let documents: Vec<_> = rows.iter().map(document).collect();
@@ -57,19 +45,14 @@ pub unsafe extern "C" fn search(
 }
 
 /// Returns the one of two notes that answers the query better, or the only one; `left` if they are equal.
-///
-/// # Safety
-///
-/// `query` and `length` are a text in memory from [`allocate`].
 #[externref]
 #[no_mangle]
-pub unsafe extern "C" fn better(
+pub extern "C" fn better(
     left: Option<Resource<Row>>,
     right: Option<Resource<Row>>,
-    query: *mut u8,
-    length: usize,
+    query: &str,
 ) -> Option<Resource<Row>> {
-    let query = unsafe { received(query, length) };
+    let query = Query::new(query);
     let (Some(one), Some(other)) = (&left, &right) else {
         return left.or(right);
     };
@@ -80,18 +63,13 @@ pub unsafe extern "C" fn better(
 }
 
 /// Moves `cursor` behind the next note that has all words of the query, and returns that note.
-///
-/// # Safety
-///
-/// `query` and `length` are a text in memory from [`allocate`].
 #[externref]
 #[no_mangle]
-pub unsafe extern "C" fn next_match(
+pub extern "C" fn next_match(
     cursor: &mut Resource<Cursor>,
-    query: *mut u8,
-    length: usize,
+    query: &str,
 ) -> Option<Resource<Row>> {
-    let query = unsafe { received(query, length) };
+    let query = Query::new(query);
     while let Some(row) = notes::next(cursor) {
         if query.is_met_by(&document(&row)) {
             return Some(row);
@@ -121,13 +99,7 @@ fn candidates(database: &Resource<Database>, query: &Query) -> Vec<Resource<Row>
 }
 
 fn document(row: &Resource<Row>) -> Document {
-    Document::new(&notes::text(row, Column::Title), &notes::text(row, Column::Body))
-}
-
-/// Takes over a text that the host wrote into memory from [`allocate`].
-unsafe fn received(text: *mut u8, length: usize) -> Query {
-    let bytes = unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(text, length)) };
-    Query::new(&String::from_utf8_lossy(&bytes))
+    Document::new(&notes::title(row), &notes::body(row))
 }
 
 #[cfg(test)]

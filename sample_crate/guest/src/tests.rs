@@ -3,15 +3,8 @@
 use super::*;
 use crate::notes::fake::with_host;
 
-fn passed(text: &str) -> (*mut u8, usize) {
-    let memory = allocate(text.len());
-    unsafe { memory.copy_from_nonoverlapping(text.as_ptr(), text.len()) };
-    (memory, text.len())
-}
-
 fn found(query: &str, limit: u32) -> Option<u32> {
-    let (text, length) = passed(query);
-    let row = unsafe { search(&Resource::fake(0), text, length, Some(&mut Resource::fake(0)), limit) };
+    let row = search(&Resource::fake(0), query, Some(&mut Resource::fake(0)), limit);
     row.map(|row| row.slot())
 }
 
@@ -70,20 +63,10 @@ fn all_notes_are_read_where_no_word_is_found_as_it_stands() {
 }
 
 #[test]
-fn a_text_longer_than_the_first_buffer_is_read_whole() {
-    let body = format!("{}needle", "hay ".repeat(5000));
-    given(&[("hay", "hay"), ("long", &body)]);
-    assert_eq!(found("needle", 0), Some(1));
-}
-
-#[test]
 fn a_cursor_stops_behind_each_match() {
     bakery();
     let mut cursor = notes::all(&Resource::fake(0));
-    let mut next = || {
-        let (text, length) = passed("sourdough");
-        unsafe { next_match(&mut cursor, text, length) }.map(|row| row.slot())
-    };
+    let mut next = || next_match(&mut cursor, "sourdough").map(|row| row.slot());
     assert_eq!([next(), next(), next(), next()], [Some(0), Some(1), Some(3), None]);
 }
 
@@ -91,8 +74,7 @@ fn a_cursor_stops_behind_each_match() {
 fn the_better_of_two_rows_wins_and_the_left_one_of_equals() {
     bakery();
     let better = |left: Option<u32>, right: Option<u32>, query: &str| {
-        let (text, length) = passed(query);
-        let row = unsafe { better(left.map(Resource::fake), right.map(Resource::fake), text, length) };
+        let row = better(left.map(Resource::fake), right.map(Resource::fake), query);
         row.map(|row| row.slot())
     };
     assert_eq!(better(Some(0), Some(1), "starter"), Some(1));

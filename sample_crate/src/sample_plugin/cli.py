@@ -75,11 +75,12 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _search(options: argparse.Namespace) -> int:
     from sample_plugin.database import Database, Hits
-    from sample_plugin.host import Plugin
+    from sample_plugin.host import Notes
+    from sample_plugin.sample_plugin_host import SamplePlugin
 
-    with Database(options.database) as database:
-        hits = Hits()
-        best = Plugin().search(database, " ".join(options.query), hits=hits, limit=options.limit)
+    hits = Hits()
+    with Database(options.database) as database, SamplePlugin.load(Notes()) as plugin:
+        best = plugin.search(database, " ".join(options.query), hits, options.limit)
     if best is None:
         _write("nothing found")
         return 0

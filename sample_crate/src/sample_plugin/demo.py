@@ -8,13 +8,15 @@ import weakref
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import cast
 
 from wasmtime import Engine, FuncType, Module, ValType, WasmtimeError
 
-from sample_plugin.database import Database, Hits, Note, Row, create_database, sample_notes
-from sample_plugin.host import Call, NotAReferenceError, Plugin
+from sample_plugin.database import Cursor, Database, Hits, Note, Row, create_database, sample_notes
+from sample_plugin.host import Notes
+from sample_plugin.sample_plugin_host import SamplePlugin
 
 DIARY = [
     Note("Monday", "Nobody but me may read about the sourdough starter that I dropped."),
@@ -34,22 +36,48 @@ FORGER = """
 class Events:
     """What the plugin did in one step of the demo, as the host saw it."""
 
-    calls: list[Call] = field(default_factory=list)
+    asked: list[Database] = field(default_factory=list)
+    """The databases that it asked for a word."""
+    found: list[Cursor | None] = field(default_factory=list)
+    """What it got as an answer."""
+    rows: list[Row] = field(default_factory=list)
+    """The rows that it was handed."""
     previews: list[Row | None] = field(default_factory=list)
     released: list[object] = field(default_factory=list)
 
-    def answers(self, name: str) -> list[object]:
-        """Return what the host's function ``name`` answered, call by call."""
-        return [call.result for call in self.calls if call.name == name]
-
-    def rows(self) -> list[Row]:
-        """Return the rows that the host handed out."""
-        return [row for row in self.answers("next") if isinstance(row, Row)]
-
     def clear(self) -> None:
         """Forget them all."""
-        for events in (self.calls, self.previews, self.released):
+        for events in (self.asked, self.found, self.rows, self.previews, self.released):
             events.clear()
+
+
+class WatchedNotes(Notes):
+    """The host's functions, with a record of what passes."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+
+    def containing(self, database: Database, word: str) -> Cursor | None:
+        """Note the database and the answer."""
+        cursor = super().containing(database, word)
+        self._events.asked.append(database)
+        self._events.found.append(cursor)
+        return cursor
+
+    def next(self, cursor: Cursor) -> Row | None:
+        """Note the row."""
+        row = super().next(cursor)
+        if row is not None:
+            self._events.rows.append(row)
+        return row
+
+    def preview(self, row: Row | None) -> None:
+        """Note which row leads."""
+        self._events.previews.append(row)
+
+    def released(self, thing: object) -> None:
+        """Note what was let go of."""
+        self._events.released.append(thing)
 
 
 class Demo:
@@ -60,11 +88,7 @@ class Demo:
         self._unshared = unshared
         self._write = write
         self._events = Events()
-        self._plugin = Plugin(
-            on_call=self._events.calls.append,
-            on_preview=self._events.previews.append,
-            on_release=self._events.released.append,
-        )
+        self._plugin = SamplePlugin.load(WatchedNotes(self._events))
         self.checks: list[bool] = []
 
     def run(self) -> None:
@@ -87,31 +111,31 @@ class Demo:
             step()
 
     def _interface(self) -> None:
-        imports = self._plugin.module.imports
+        module = Module(Engine(), resources.files("sample_plugin").joinpath("sample_plugin.wasm").read_bytes())
+        imports = module.imports
         self._tell(f"imports {', '.join(f'{entry.module}.{entry.name}' for entry in imports)}")
         self._check(
             "it imports functions of the notes and nothing else, no WASI", {i.module for i in imports} == {"notes"}
         )
-        search = next(entry.type for entry in self._plugin.module.exports if entry.name == "search")
+        search = next(entry.type for entry in module.exports if entry.name == "search")
         assert isinstance(search, FuncType)
         params, results = ([_type_name(value) for value in values] for values in (search.params, search.results))
         self._tell(f"exports search: {', '.join(params)} -> {', '.join(results)}")
         self._check("databases, lists and rows are externrefs", params[::3] + results == 3 * ["externref"])
-        self._check("it holds no reference", self._plugin.held() == [])
+        self._check("it holds no reference", self._plugin.live_references == 0)
 
     def _search(self) -> None:
         hits = Hits()
-        best = self._plugin.search(self._database, "sourdough starter", hits=hits, limit=2)
+        best = self._plugin.search(self._database, "sourdough starter", hits, 2)
         self._tell_row("best", best)
         for row, score in hits.found:
             self._tell_row(f"{score:.0%}", row)
         events = self._events
-        handed_out = events.rows()
+        handed_out = list(events.rows)
         given = [best, *(hit.row for hit in hits.found)]
         kept = [row for row in handed_out if not _among(row, given)]
         released = [thing for thing in events.released if isinstance(thing, Row)]
-        asked = [call.arguments[0] for call in events.calls if call.name == "containing"]
-        self._check("it asked the very database that it was handed", asked == [self._database] * 2)
+        self._check("it asked the very database that it was handed", events.asked == [self._database] * 2)
         self._check("the result is a row object that the host made, not a copy", _among(best, handed_out))
         self._check(f"SQLite knows it as {self._title(best)!r}", best is not None and self._title(best) == best.title)
         self._check(
@@ -128,18 +152,18 @@ class Demo:
         )
 
     def _nulls(self) -> None:
-        best = self._plugin.search(self._database, "xylophone")
+        best = self._plugin.search(self._database, "xylophone", None, 0)
         self._check("a search without result returns None", best is None)
-        self._check("to the plugin, None from the host was null", self._events.answers("containing") == [None])
+        self._check("to the plugin, None from the host was null", self._events.found == [None])
         self._check("its null argument reached the host as None", self._events.previews == [None])
         self._check("better(None, None) is None", self._plugin.better(None, None, "bread") is None)
         row = self._database.all().next()
         self._check("better(None, row) is row", row is not None and self._plugin.better(None, row, "bread") is row)
 
     def _slips(self) -> None:
-        best = self._plugin.search(self._database, "sordough startre")
+        best = self._plugin.search(self._database, "sordough startre", None, 0)
         self._tell_row("best", best)
-        self._check("no note has the words as they were typed", self._events.answers("containing") == [None, None])
+        self._check("no note has the words as they were typed", self._events.found == [None, None])
         self._check("the nearest note was found", best is not None and best.title.startswith("Sourdough starter"))
         self._check("the host was shown that same row before", self._events.previews == [None, best])
 
@@ -161,11 +185,10 @@ class Demo:
         self._check("the other one was released", self._events.released == [left])
 
     def _memory(self) -> None:
-        best = self._plugin.search(self._database, "bicycle", limit=0)
-        rows = [weakref.ref(row) for row in self._events.rows()]
+        best = self._plugin.search(self._database, "bicycle", None, 0)
+        rows = [weakref.ref(row) for row in self._events.rows]
         self._events.clear()
-        self._check("after the call the plugin's table is empty", self._plugin.held() == [])
-        self._plugin.collect()
+        self._check("after the call the plugin holds nothing", self._plugin.live_references == 0)
         gc.collect()
         alive = [row for row in (reference() for reference in rows) if row is not None]
         self._check(f"of {len(rows)} rows only the host's own is in memory", alive == [best] and len(rows) > 1)
@@ -173,9 +196,10 @@ class Demo:
     def _nothing_else(self) -> None:
         self._check("the diary, open in the same process, was never read", self._unshared.statements == [])
         number, row = cast(Database, 1), cast(Database, self._database.all().next())
-        self._check("a number is no database: the host gets the number, and refuses", self._refused(number))
-        self._check("nor is a row one: the host gets the row, and refuses", self._refused(row))
-        self._check("after that the plugin still works", self._plugin.search(self._database, "bees") is not None)
+        self._check("a number is no database, and is refused before the plugin runs", self._refused(number))
+        self._check("nor is a row one", self._refused(row))
+        bees = self._plugin.search(self._database, "bees", None, 0)
+        self._check("after that the plugin still works", bees is not None)
         reason = _rejection(FORGER)
         self._check(
             "a plugin that passes a made-up number is not even loaded", "expected externref, found i32" in reason
@@ -184,8 +208,8 @@ class Demo:
 
     def _refused(self, database: Database) -> bool:
         try:
-            self._plugin.search(database, "bread")
-        except NotAReferenceError as error:
+            self._plugin.search(database, "bread", None, 0)
+        except TypeError as error:
             self._tell(str(error))
             return True
         return False

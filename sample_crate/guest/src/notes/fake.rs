@@ -37,8 +37,7 @@ fn cursor(matches: impl Fn(&str) -> bool) -> Resource<Cursor> {
     })
 }
 
-pub fn containing(_: &Resource<Database>, word: *const u8, length: usize) -> Option<Resource<Cursor>> {
-    let word = std::str::from_utf8(unsafe { std::slice::from_raw_parts(word, length) }).unwrap();
+pub fn containing(_: &Resource<Database>, word: &str) -> Option<Resource<Cursor>> {
     let found = cursor(|text| text.to_lowercase().contains(word));
     with_host(|host| !host.cursors[found.slot() as usize].is_empty()).then_some(found)
 }
@@ -59,15 +58,12 @@ pub fn id(row: &Resource<Row>) -> i64 {
     row.slot().into()
 }
 
-pub fn text(row: &Resource<Row>, column: u32, into: *mut u8, capacity: usize) -> usize {
-    with_host(|host| {
-        let (title, body) = &host.notes[row.slot() as usize];
-        let text = [title, body.as_str()][column as usize];
-        if text.len() <= capacity {
-            unsafe { into.copy_from_nonoverlapping(text.as_ptr(), text.len()) };
-        }
-        text.len()
-    })
+pub fn title(row: &Resource<Row>) -> String {
+    with_host(|host| host.notes[row.slot() as usize].0.to_string())
+}
+
+pub fn body(row: &Resource<Row>) -> String {
+    with_host(|host| host.notes[row.slot() as usize].1.clone())
 }
 
 pub fn preview(row: Option<&Resource<Row>>) {
