@@ -7,10 +7,8 @@ object a line; processed modules keep it as one section, ``externref.interface``
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from textwrap import shorten
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from externref_build.errors import ContradictoryMetadataError, MalformedMetadataError, raise_together
@@ -257,6 +255,8 @@ def decode_interface(section: bytes | memoryview, offset: int = 0) -> list[Inter
 
 
 def _decode_interface_line(line: bytes, offset: int) -> InterfaceFunction:
+    import json
+
     def fail(problem: str, remedy: str = _REBUILD) -> MalformedMetadataError:
         return MalformedMetadataError(problem, where=f"interface record at offset {offset:#x}", remedy=remedy)
 
@@ -361,6 +361,9 @@ def _unqualified(resource: str) -> str:
 
 def _shown(value: object) -> str:
     """Spell a value for an error, whatever its size and depth."""
+    import json
+    from textwrap import shorten
+
     try:
         return shorten(json.dumps(value), 120)
     except RecursionError:
