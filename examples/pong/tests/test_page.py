@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from tests.conftest import OpenPage
 
 REFERENCES = Path(__file__).resolve().parent / "reference"
-GUESTS = ("rust",)
+GUESTS = ("cpp", "rust")
 LANGUAGES = (*GUESTS, "javascript")
 
 LARGEST = 100_000
@@ -114,7 +114,7 @@ def test_it_looks_as_it_should(
 
 
 def test_files_have_the_types_that_browsers_insist_on(address: str) -> None:
-    types = {"": "text/html", "main.js": "text/javascript", "pong_rust.wasm": "application/wasm"}
+    types = {"": "text/html", "main.js": "text/javascript", "pong_cpp.wasm": "application/wasm"}
     for name, expected in types.items():
         with urllib.request.urlopen(address + name) as response:
             assert response.headers.get_content_type() == expected

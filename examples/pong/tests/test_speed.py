@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import median
-
 from playwright.sync_api import Playwright
 
 from tests.conftest import launch, opened
@@ -69,10 +67,10 @@ def test_speed(playwright: Playwright, address: str, report: list[str]) -> None:
                     page.evaluate(MICROSECONDS_OF_AN_UPDATE)
                     frames[language].append(page.evaluate(FRAMES_PER_SECOND))
                     updates[language].append(page.evaluate(MICROSECONDS_OF_AN_UPDATE))
-    by_hand, by_hand_update = median(frames["javascript"]), min(updates["javascript"])
+    by_hand, by_hand_update = max(frames["javascript"]), min(updates["javascript"])
     report += HEAD
     for language in LANGUAGES:
-        rate, update = median(frames[language]), min(updates[language])
+        rate, update = max(frames[language]), min(updates[language])
         report.append(
             f"| {language} | {rate:.1f} | {rate / by_hand:.2f} | {calls[language]} | {update:.2f} | "
             f"{update - by_hand_update:+.2f} |"

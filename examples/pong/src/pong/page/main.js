@@ -16,7 +16,7 @@ const client = {
 };
 
 const wanted = new URLSearchParams(location.search).get("guest");
-const language = Object.hasOwn(LANGUAGES, wanted) ? wanted : "rust";
+const language = Object.hasOwn(LANGUAGES, wanted) ? wanted : "cpp";
 
 async function start() {
   const { load } = await import(LANGUAGES[language]);
