@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,8 @@ FILES = {
     "guest/build.rs": "fn main() {}",
 }
 
+KINDS_IN_C = '#include "externref.h"\nEXTERNREF_RESOURCE(Thing);\n'
+GUEST_IN_C = '#include "kinds.h"\nEXTERNREF_EXPORT("same", own(Thing), same, (own(Thing), thing)) { return thing; }\n'
 
 PACKED = {"plugin/__init__.py", "plugin/py.typed", "plugin/plugin.wasm"}
 
@@ -190,6 +193,20 @@ def test_several_modules(front: Front) -> None:
     assert is_processed(files["plugin/plugin.wasm"])
     assert is_processed(files["plugin/more/second.wasm"])
     assert "second/src/lib.rs" in front.sdist()
+
+
+def test_a_guest_in_c(front: Front) -> None:
+    zig = importlib.util.find_spec("ziglang")
+    assert zig is not None
+    assert zig.origin is not None
+    libraries = front.folder.parent / "libraries"
+    libraries.mkdir()
+    (libraries / "ziglang").symlink_to(Path(zig.origin).parent)
+    table = PYPROJECT.replace("offline = true", 'name = "plugin"\nsources = ["guest/*.c"]\ncompiler = "zig"')
+    write(front.folder, {"pyproject.toml": table, "guest/plugin.c": GUEST_IN_C, "guest/kinds.h": KINDS_IN_C})
+    files, _ = front.wheel(environ={**WITHOUT_CARGO, "PYTHONPATH": str(libraries)})
+    assert is_processed(files["plugin/plugin.wasm"])
+    assert {"guest/plugin.c", "guest/kinds.h"} <= front.sdist(environ=WITHOUT_CARGO).keys()
 
 
 def test_a_project_without_the_table_is_left_alone(front: Front) -> None:

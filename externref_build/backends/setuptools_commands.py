@@ -180,16 +180,11 @@ class BuildExternref(_ExternrefCommand):
 
     def get_source_files(self) -> list[str]:
         """Return what a source distribution needs to build the guests, relative to the project."""
-        from externref_build.guests.manifest import guest_sources
+        from externref_build.build.sources import sources_inside
 
         with errors_for_users():
             root = self._config.project_dir
-            found = [
-                guest_sources(module.manifest_path, root)
-                for module in self._config.modules
-                if module.manifest_path.is_file() or not self._config.skip
-            ]
-        return sorted({path.relative_to(root).as_posix() for sources in found for path in sources.files})
+            return [path.relative_to(root).as_posix() for path in sources_inside(self._config)]
 
     def get_output_mapping(self) -> dict[str, str]:
         """Map the modules in ``build_lib`` to those that an editable installation uses, in the packages' sources."""

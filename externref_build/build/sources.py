@@ -8,7 +8,7 @@ from pathlib import Path
 
 from externref_build.build.in_place import FolderOf, files_in_place
 from externref_build.build.packages import package_folder
-from externref_build.config import Config
+from externref_build.config import Config, ModuleConfig
 from externref_build.errors import ConfigError
 from externref_build.guests.clang import source_files
 from externref_build.guests.manifest import guest_sources
@@ -20,12 +20,8 @@ def project_sources(config: Config) -> list[Path]:
 
     Raises ConfigError if some lie outside the project.
     """
-    files = set[Path]()
     for module in config.modules:
-        if module.sources:
-            files.update(source_files(module))
-            continue
-        if config.skip and not module.manifest_path.is_file():
+        if module.sources or _is_left_alone(module, config):
             continue
         sources = guest_sources(module.manifest_path, config.project_dir)
         if sources.outside:
@@ -36,8 +32,22 @@ def project_sources(config: Config) -> list[Path]:
                 remedy="a source distribution holds nothing from outside: move the folder into the project, or depend "
                 "on a version or a git repository instead of a path",
             )
-        files.update(sources.files)
+    return sources_inside(config)
+
+
+def sources_inside(config: Config) -> list[Path]:
+    """Find the files in the project that the guests are built from, whatever they need besides; absolute, sorted."""
+    files = set[Path]()
+    for module in config.modules:
+        if module.sources:
+            files.update(source_files(module))
+        elif not _is_left_alone(module, config):
+            files.update(guest_sources(module.manifest_path, config.project_dir).files)
     return sorted(files)
+
+
+def _is_left_alone(module: ModuleConfig, config: Config) -> bool:
+    return config.skip and not module.manifest_path.is_file()
 
 
 def built_files(config: Config, folder_of: FolderOf = package_folder) -> Iterator[Path]:
