@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,7 @@ from externref_build.errors import (
     StaleModuleError,
     ToolchainError,
 )
+from externref_build.guests.clang import C_SDK
 from externref_build.metadata import decode_records
 from externref_build.wasm.module import decode_module
 
@@ -414,3 +418,47 @@ def test_a_module_is_kept_until_something_changes(tmp_path: Path) -> None:
         list(require_current_modules(config))
     (changed,) = build_in_place(config, progress=Progress(quiet=True))
     assert changed.written
+
+
+ARCHIVED = """
+    #include "externref.h"
+    EXTERNREF_RESOURCE(Thing);
+    EXTERNREF_IMPORT("host", "look", u32, look, (ref(Thing), thing));
+    unsigned twice(Thing thing) { return 2 * look(thing); }
+    """
+USER = """
+    #include "externref.h"
+    EXTERNREF_RESOURCE(Thing);
+    unsigned twice(Thing thing);
+    EXTERNREF_EXPORT("run", u32, run, (ref(Thing), thing)) { return twice(thing); }
+    """
+
+
+def archive(folder: Path, header: str, *flags: str) -> Path:
+    """Make an archive with an import in it, compiled with a version of the header."""
+    write = {"archived.c": ARCHIVED, "include/externref.h": header}
+    project(folder, write)
+    zig = [sys.executable, "-m", "ziglang"]
+    compile_it = [*zig, "cc", "--target=wasm32-freestanding", "-fno-sanitize=undefined", "-Iinclude", *flags]
+    subprocess.run([*compile_it, "-c", "archived.c", "-o", "archived.o"], cwd=folder, check=True)
+    subprocess.run([*zig, "ar", "rc", "libarchived.a", "archived.o"], cwd=folder, check=True)
+    return folder / "libarchived.a"
+
+
+@pytest.mark.parametrize("flags", [["-O2"], ["-O2", "-ffunction-sections", "-fdata-sections"], ["-O2", "-flto"]])
+def test_metadata_of_an_archive_survives_the_linker(flags: list[str], tmp_path: Path) -> None:
+    library = archive(tmp_path / "lib", (C_SDK / "externref.h").read_text(), *flags)
+    project(tmp_path, {"guest/plug.c": USER}, cflags=flags, ldflags=["libarchived.a", "-Wl,--gc-sections"])
+    shutil.copy(library, tmp_path)
+    assert Host(build(tmp_path))("run", Thing(21)) == 42
+
+
+@pytest.mark.parametrize("flags", [["-O2"], ["-O2", "-flto"]])
+def test_objects_of_another_version_of_the_sdk(flags: list[str], tmp_path: Path) -> None:
+    header = (C_SDK / "externref.h").read_text()
+    library = archive(tmp_path / "lib", header.replace('EXTERNREF_SDK "1"', 'EXTERNREF_SDK "0.9"'), *flags)
+    project(tmp_path, {"guest/plug.c": USER}, cflags=flags, ldflags=["libarchived.a"])
+    shutil.copy(library, tmp_path)
+    with pytest.raises(GuestBuildError, match=r"of other versions of the C SDK \(0\.9, 1\), expected 1") as caught:
+        build(tmp_path)
+    assert "compile libarchived.a again" in str(caught.value)

@@ -250,3 +250,90 @@ def test_guests_use_objects_of_a_javascript_host(compiler: str, target: str, lev
         [True, 0],
         "RuntimeError",
     ]
+
+
+CONTAINERS = """
+    #include "externref.hpp"
+    #include <map>
+    #include <optional>
+    #include <string>
+    #include <string_view>
+    #include <vector>
+    namespace client {
+    struct Node { Node(std::string_view name); std::string_view get_name(); Node &child(unsigned index); };
+    }
+    using client::Node;
+    using externref::ref;
+    struct Named { Node node; std::string note; };
+    static std::vector<ref<Node>> nodes;
+    static std::map<std::string, Named, std::less<>> named;
+    static std::optional<Node> maybe;
+    EXTERNREF_EXPORT("fill", void, fill, (u32, count)) {
+        Node root("root");
+        for (unsigned n = 0; n < count; n++) {
+            Node &child = root.child(n);
+            if (n % 2) nodes.push_back(ref(child));
+            else named.emplace(std::string(child.get_name()), Named{Node("made"), std::string(child.get_name()) + "!"});
+        }
+        maybe.emplace("maybe");
+        auto later = [held = ref<Node>(Node("held"))] { return held->get_name().size(); };
+        if (later() != 4) __builtin_trap();
+    }
+    EXTERNREF_EXPORT("count", u32, count) {
+        unsigned sum = 0;
+        for (auto &node : nodes) sum += static_cast<unsigned>(node->get_name().size());
+        for (auto &[name, entry] : named) sum += static_cast<unsigned>(entry.node.get_name().size() + name.size() + 1);
+        return sum + (maybe ? 1000 : 0);
+    }
+    EXTERNREF_EXPORT("clear", void, clear) { nodes.clear(); named.clear(); maybe.reset(); }
+    """
+
+
+class Node:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def child(self, index: int) -> Node:
+        return Node(f"child{index:04}")
+
+
+@pytest.mark.parametrize("level", ["-O0", pytest.param("-O2 -flto", marks=pytest.mark.matrix)])
+def test_containers_hold_objects(level: str, tmp_path: Path) -> None:
+    flags = [*level.split(), "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+    keys = {"target": WASI, "std": "c++20", "cflags": flags, "bindings": ["python"]}
+    project(tmp_path, {"guest/plug.cpp": CONTAINERS}, **keys)
+    host = load_host(build(tmp_path))
+    with host.Plug.load({"Node": Node}) as plugin:
+        plugin.fill(1000)
+        assert plugin.live_references == 1001, "the root, and what the host returned, ended with the call"
+        assert plugin.count() == 500 * 9 + 500 * (4 + 10) + 1000
+        plugin.clear()
+        assert plugin.live_references == 0
+
+
+def mtimes(folder: Path) -> dict[str, int]:
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_nothing_is_done_again_without_need(compiler: str, tmp_path: Path) -> None:
+    path = scene(tmp_path, compiler, FREESTANDING, "-O1")
+    before, built = mtimes(tmp_path), path.read_bytes()
+    assert build(tmp_path) == path
+    assert mtimes(tmp_path) == before
+
+    header = tmp_path / "guest" / "scene.hpp"
+    header.write_text(header.read_text().replace("double now();", "double now();  // in seconds"))
+    build(tmp_path)
+    assert path.read_bytes() == built, "a comment changes no declaration"
+    header.write_text(header.read_text().replace("void add(const Object3D &child);", "int add(const Object3D &child);"))
+    build(tmp_path)
+    assert path.read_bytes() != built
+
+
+def test_the_same_bytes_from_another_folder(tmp_path: Path) -> None:
+    one, other = (
+        scene(tmp_path / name, "zig", FREESTANDING, "-O1 -g") for name in ("one", "a longer name, with spaces")
+    )
+    assert one.read_bytes() == other.read_bytes()
+    assert bytes(tmp_path) not in one.read_bytes()

@@ -29,7 +29,7 @@ from externref_build.guests.client.shadow import shadow
 from externref_build.guests.compiler import Compiler, find_compiler
 from externref_build.guests.run import run
 from externref_build.guests.sdk import WORKSPACE_FOLDER, own_folder
-from externref_build.guests.steps import Step, is_fresh, remember
+from externref_build.guests.steps import Step, depfile_of, is_fresh, remember
 from externref_build.output import write_whole
 
 C_SDK = Path(__file__).resolve().parent.parent / "sdk" / "c"
@@ -45,6 +45,9 @@ _PROFILES: Mapping[str, tuple[str, ...]] = {"release": ("-O2", "-DNDEBUG"), "dev
 _CXX_DEFAULTS = ("-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics")
 _USERS_OF_MEMORY = (b"externref__free", b"externref__text")
 """Symbols that only guests refer to which take text or bytes from the host."""
+
+_VERSIONS = re.compile(rb'"sdk":"c ([^"\\]+)"')
+"""In lines of the interface."""
 
 _CLIENT = re.compile(rb"\bnamespace\s+client\b")
 
@@ -68,6 +71,7 @@ def build_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestMod
         fresh &= build.run_all(units[-1:])
     link = build.link(units)
     fresh &= build.run_all([link])
+    _require_one_sdk(link)
     name = module.name or module.package.rpartition(".")[2]
     tools = (build.compiler.version,)
     return GuestModule(link.output, name, build.target, fresh, module.project_dir, (), tools)
@@ -113,6 +117,21 @@ def _provide_sdk(project_dir: Path) -> None:
     own_folder(project_dir)
     for path in C_SDK.iterdir():
         write_whole(project_dir / _SDK_COPY / path.name, path.read_bytes())
+
+
+def _require_one_sdk(link: Step) -> None:
+    """See that all objects were compiled with this version of the SDK. Raises GuestBuildError."""
+    version = re.search(rb'EXTERNREF_SDK "(.*)"', (C_SDK / "externref.h").read_bytes())
+    assert version, "the header defines its version"
+    found = set(_VERSIONS.findall(link.output.read_bytes()))
+    if not found <= {version[1]}:
+        linked = ", ".join(path.name for path in link.inputs if not path.is_relative_to(link.output.parent))
+        raise GuestBuildError(
+            f"the module is linked from objects of other versions of the C SDK ({b', '.join(sorted(found)).decode()}), "
+            f"expected {version[1].decode()}",
+            where=str(link.output),
+            remedy=f"compile {linked or 'them'} again, with the headers in {_SDK_COPY.as_posix()}",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +180,8 @@ class _Build:
         fresh = self.run_all(preprocessed.values())
         texts = {source: step.output.read_bytes() for source, step in preprocessed.items()}
         dumps = {source: self._dump(preprocessed[source]) for source, text in texts.items() if _CLIENT.search(text)}
+        if dumps and self.compiler.kind == "zig":
+            fresh &= self.run_all([self._macros()])
         fresh &= self.run_all(dumps.values())
         clients = {source: read_client(step.output.read_text(encoding="utf-8")) for source, step in dumps.items()}
         units = []
@@ -208,18 +229,32 @@ class _Build:
     def _preprocessed(self, source: Path) -> Step:
         """Return the step that puts what a source includes into it, and leaves its macros as they are."""
         output = self._object(self._relative(source)).with_suffix(".whole.cpp")
-        shown, depfile = self._relative(source), output.with_suffix(".d")
+        shown, depfile = self._relative(source), depfile_of(output)
         whole = ("-E", "-frewrite-includes", "-MD", "-MF", str(depfile))
         command = (*self._command(source), *whole, shown, "-o", str(output))
         return Step(command, output, (source,))
 
     def _dump(self, preprocessed: Step) -> Step:
-        """Return the step that prints the syntax tree of the namespace."""
+        """Return the step that prints the syntax tree of the namespace.
+
+        zig prints none: the clang in it does, and has to be told the macros that zig defines.
+        """
         source = preprocessed.output
         tree = ("-fsyntax-only", "-Xclang", "-ast-dump=json", "-Xclang", "-ast-dump-filter=client")
-        target = self.compiler.target_arguments(self.target) if self.compiler.kind == "clang" else ("--target=wasm32",)
+        if self.compiler.kind == "clang":
+            return Step(
+                (*self._command(source), *tree, str(source)), source.with_suffix(".tree"), (source,), prints=True
+            )
+        macros = self._macros().output
+        target = ("--target=wasm32", "-w", "-include", str(macros))
         command = (*self.compiler.parser, *target, *_CXX_DEFAULTS, *self._standard(True), *self.module.cflags, *tree)
-        return Step((*command, str(source)), source.with_suffix(".tree"), (source,), prints=True)
+        return Step((*command, str(source)), source.with_suffix(".tree"), (source, macros), prints=True)
+
+    def _macros(self) -> Step:
+        """Return the step that writes the macros that are there before the first line of a source in C++."""
+        source = self.module.project_dir / _SDK_COPY / "nothing.cpp"
+        output = self.folder / "macros.h"
+        return Step((*self._command(source), "-E", "-dM", str(source), "-o", str(output)), output, (source,))
 
     def _shadow_unit(self, source: Path, shadowed: Path) -> Step:
         output = self._object(self._relative(source))
@@ -245,7 +280,7 @@ class _Build:
 
     def _compilation(self, command: tuple[str, ...], source: Path, shown: str) -> Step:
         output = self._object(shown)
-        depfile = output.with_suffix(".d")
+        depfile = depfile_of(output)
         return Step((*command, "-MD", "-MF", str(depfile), "-c", shown, "-o", str(output)), output, (source,))
 
     def _prefix_maps(self) -> tuple[str, ...]:
@@ -296,6 +331,7 @@ class _Build:
     def _run(self, step: Step) -> int:
         step.output.parent.mkdir(parents=True, exist_ok=True)
         step.record.unlink(missing_ok=True)
+        step.depfile.unlink(missing_ok=True)
         live: Literal["nothing", "stderr"] = "nothing" if step.prints else "stderr"
         done = run(step.command, cwd=self.module.project_dir, environ=self.environ, live=live)
         # The syntax tree is of use even where the source has faults; these show when it is compiled.

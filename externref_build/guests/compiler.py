@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import re
 import shlex
@@ -69,7 +70,7 @@ def find_compiler(folder: Path, *, environ: Mapping[str, str], name: str | None 
         except ToolchainError as error:
             faults.append(str(error.summary))
     if _has_zig():
-        return _zig((sys.executable, "-m", "ziglang"), folder, environ)
+        return _zig_of_python()
     looked = f"clang, clang-{_NEWEST} to clang-{_OLDEST} on PATH, and the Python package ziglang"
     raise ToolchainError(
         "there is no compiler for C and C++ that makes WebAssembly" + "".join(f"; {fault}" for fault in faults),
@@ -80,7 +81,7 @@ def find_compiler(folder: Path, *, environ: Mapping[str, str], name: str | None 
 
 def _named(name: str, folder: Path, environ: Mapping[str, str]) -> Compiler:
     if name == "zig" and _has_zig():
-        return _zig((sys.executable, "-m", "ziglang"), folder, environ)
+        return _zig_of_python()
     path = shutil.which(name, path=environ.get("PATH"))
     if path is None:
         raise ToolchainError(
@@ -88,7 +89,9 @@ def _named(name: str, folder: Path, environ: Mapping[str, str]) -> Compiler:
             where=f"PATH={environ.get('PATH', '')}",
             remedy=f"install it, or remove the key compiler to use what there is; otherwise {_INSTALL}",
         )
-    return _zig((path,), folder, environ) if Path(path).stem == "zig" else _clang(path, folder, environ)
+    if Path(path).stem == "zig":
+        return _zig((path,), run((path, "version"), cwd=folder, environ=environ).stdout.strip())
+    return _clang(path, folder, environ)
 
 
 def _clangs(environ: Mapping[str, str]) -> Iterator[str]:
@@ -120,8 +123,11 @@ def _clang(path: str, folder: Path, environ: Mapping[str, str]) -> Compiler:
     )
 
 
-def _zig(zig: tuple[str, ...], folder: Path, environ: Mapping[str, str]) -> Compiler:
-    version = run((*zig, "version"), cwd=folder, environ=environ).stdout.strip()
+def _zig_of_python() -> Compiler:
+    return _zig((sys.executable, "-m", "ziglang"), importlib.metadata.version("ziglang"))
+
+
+def _zig(zig: tuple[str, ...], version: str) -> Compiler:
     return Compiler("zig", (*zig, "cc"), (*zig, "c++"), (*zig, "clang"), f"zig {version}")
 
 

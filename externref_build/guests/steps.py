@@ -25,12 +25,17 @@ class Step:
     @property
     def depfile(self) -> Path:
         """Where a compiler leaves the names of all files that it read, in make's syntax."""
-        return self.output.with_suffix(".d")
+        return depfile_of(self.output)
 
     @property
     def record(self) -> Path:
         """Where the state of the last run is kept."""
-        return self.output.with_suffix(".json")
+        return self.output.with_name(f"{self.output.name}.json")
+
+
+def depfile_of(output: Path) -> Path:
+    """Return where a compiler leaves the names of what it read to make a file."""
+    return output.with_name(f"{output.name}.d")
 
 
 def is_fresh(step: Step) -> bool:

@@ -42,6 +42,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What objects of one module must agree on: how this header, and what is linked to it, keep and pass references. */
+#define EXTERNREF_SDK "1"
+
 #ifdef __cplusplus
 #define EXTERNREF__EXTERN_C extern "C"
 #else
@@ -261,7 +264,8 @@ static inline __attribute__((unused, always_inline)) externref__handle externref
 
 #define EXTERNREF__INTERFACE(kind, module, name, params, result) \
     ".section .custom_section.__externrefs_interface,\"\",@\n" \
-    EXTERNREF__ASCII("{" EXTERNREF__KEY("v") "1," EXTERNREF__KEY("kind") EXTERNREF__Q kind EXTERNREF__Q) module \
+    EXTERNREF__ASCII("{" EXTERNREF__KEY("v") "1," EXTERNREF__KEY("sdk") EXTERNREF__Q "c " EXTERNREF_SDK EXTERNREF__Q) \
+    EXTERNREF__ASCII("," EXTERNREF__KEY("kind") EXTERNREF__Q kind EXTERNREF__Q) module \
     EXTERNREF__ASCII("," EXTERNREF__KEY("name") EXTERNREF__Q) ".ascii " name "\n" \
     EXTERNREF__ASCII(EXTERNREF__Q "," EXTERNREF__KEY("params") "[" params "]," EXTERNREF__KEY("results") "[" result "]}\\n") \
     ".text\n"

@@ -1,0 +1,1 @@
+// For what the compiler defines by itself.
