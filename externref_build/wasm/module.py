@@ -90,6 +90,10 @@ class IndexSite(NamedTuple):
     """The index."""
 
 
+_Site = tuple[int, int, int]
+"""What an `IndexSite` holds: there may be a hundred thousand, and few that are wanted."""
+
+
 @dataclass(frozen=True)
 class Module:
     """A module's index spaces, over the bytes that they were read from."""
@@ -182,10 +186,13 @@ class Module:
     @cached_property
     def funcs_in_sections(self) -> frozenset[int]:
         """The functions that tables, globals and element segments name; exports and start are found elsewhere."""
-        return frozenset(site.value for site in self.func_index_sites())
+        return frozenset(index for _, _, index in self._sites(range(1 << 32)))
 
     def func_index_sites(self, funcs: Container[int] = range(1 << 32)) -> Iterator[IndexSite]:
         """Find where tables, globals and element segments name one of the functions."""
+        return map(IndexSite._make, self._sites(funcs))
+
+    def _sites(self, funcs: Container[int]) -> Iterator[_Site]:
         yield from self._table_sites(funcs)
         yield from self._global_sites(funcs)
         yield from self._element_sites(funcs)
@@ -207,13 +214,13 @@ class Module:
         start = reader.offset
         return self.as_func_type(reader.u32("the type of a tag"), start)
 
-    def _expr_sites(self, reader: Reader, funcs: Container[int]) -> Iterator[IndexSite]:
+    def _expr_sites(self, reader: Reader, funcs: Container[int]) -> Iterator[_Site]:
         instructions, reader.offset = decode_expr(self.data, reader.offset, reader.end)
         for instruction in instructions:
             if instruction[0].mnemonic == "ref.func" and (index := immediate(self.data, instruction)) in funcs:
-                yield IndexSite(instruction[1] + 1, instruction[2], index)
+                yield instruction[1] + 1, instruction[2], index
 
-    def _table_sites(self, funcs: Container[int]) -> Iterator[IndexSite]:
+    def _table_sites(self, funcs: Container[int]) -> Iterator[_Site]:
         section = self.section(section_ids.TABLE)
         if section is None:
             return
@@ -226,7 +233,7 @@ class Module:
             else:
                 skip_table_type(reader)
 
-    def _global_sites(self, funcs: Container[int]) -> Iterator[IndexSite]:
+    def _global_sites(self, funcs: Container[int]) -> Iterator[_Site]:
         section = self.section(section_ids.GLOBAL)
         if section is None:
             return
@@ -235,7 +242,7 @@ class Module:
             skip_global_type(reader)
             yield from self._expr_sites(reader, funcs)
 
-    def _element_sites(self, funcs: Container[int]) -> Iterator[IndexSite]:
+    def _element_sites(self, funcs: Container[int]) -> Iterator[_Site]:
         """Find function indices in element segments (specification 5.5.12)."""
         section = self.section(section_ids.ELEMENT)
         if section is None:
@@ -288,7 +295,7 @@ class Module:
         return array("I"), re.compile(rb"[\0-\x7f]").finditer(self.data, start, section.end)
 
 
-def _index_sites(reader: Reader, count: int, funcs: Container[int]) -> Iterator[IndexSite]:
+def _index_sites(reader: Reader, count: int, funcs: Container[int]) -> Iterator[_Site]:
     """Find which of the next ``count`` function indices are wanted; there may be a hundred thousand."""
     data, offset, fast_end = reader.data, reader.offset, reader.end - 2
     for _ in range(count):
@@ -306,7 +313,7 @@ def _index_sites(reader: Reader, count: int, funcs: Container[int]) -> Iterator[
             reader.offset = start
             index, offset = reader.u32("a function"), reader.offset
         if index in funcs:
-            yield IndexSite(start, offset, index)
+            yield start, offset, index
     reader.offset = offset
 
 
