@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -39,6 +40,29 @@ def resolve(
     _check_lock(module, root / "Cargo.lock")
     patch = sdk_patch_arguments(provide_sdk(root))
     return _metadata(toolchain, module, environ, (*arguments, *patch)), patch
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSdk:
+    """What a lock file says of the guest crate."""
+
+    lock: Path
+    version: str | None
+    """``None`` if it does not record the crate, or is not there."""
+
+
+def recorded_sdk(toolchain: Toolchain, module: ModuleConfig, environ: Mapping[str, str]) -> RecordedSdk | None:
+    """Return what a guest's lock file says of the guest crate; ``None`` if no package of the workspace asks for it.
+
+    Raises GuestBuildError if the lock file has to stay as it is and does not fit, or cargo cannot read the packages.
+    """
+    members = _metadata(toolchain, module, environ, ("--no-deps",))
+    lock = Path(members["workspace_root"], "Cargo.lock")
+    _require_lock(module, lock)
+    if not needs_sdk(members):
+        return None
+    _check_lock(module, lock)
+    return RecordedSdk(lock, _locked_sdk(lock))
 
 
 def patch_for(members: Mapping[str, Any]) -> tuple[str, ...]:

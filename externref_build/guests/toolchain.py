@@ -60,6 +60,8 @@ def find_toolchain(folder: Path, *, environ: Mapping[str, str], name: str | None
         )
     custom_rustc = environ.get("RUSTC") or config.string("build", "rustc")
     rustc = (custom_rustc,) if custom_rustc else (_find_rustc(cargo, environ), *selection)
+    if name and run((cargo, f"+{name}", "--version"), cwd=folder, environ=environ).status != 0:
+        _require_known(name, Path(cargo), folder, environ)
     cargo_version = _ask((cargo, *selection, "--version"), folder, environ).strip()
     verbose = _ask((*rustc, "-vV"), folder, environ)
     facts = dict(line.split(": ", 1) for line in verbose.splitlines() if ": " in line)
@@ -158,6 +160,21 @@ def _is_rustup(cargo: Path) -> bool:
     """Tell whether a cargo is rustup's proxy: a link to the program rustup, or a copy that lies beside it."""
     beside = cargo.with_name("rustup" + cargo.suffix)
     return cargo.resolve().stem == "rustup" or (beside.is_file() and beside.samefile(cargo))
+
+
+def _require_known(name: str, cargo: Path, folder: Path, environ: Mapping[str, str]) -> None:
+    """See that rustup has a toolchain of this name; its own message is for those who have typed a command."""
+    beside = cargo.with_name("rustup" + cargo.suffix)
+    rustup = str(beside if beside.is_file() else cargo.resolve())
+    listed = _ask((rustup, "toolchain", "list"), folder, environ).splitlines()
+    known = [line.split(" ")[0] for line in listed]
+    if not any(entry == name or entry.startswith(f"{name}-") for entry in known):
+        raise ToolchainError(
+            f'toolchain = "{name}" names a toolchain that rustup does not have',
+            where=f"`{rustup} toolchain list`: {', '.join(known) or 'none'}",
+            remedy=f"install it with:\nrustup toolchain install {name} --target {DEFAULT_TARGET}\n"
+            "or set the key toolchain to one that is there, or remove it",
+        )
 
 
 def _ask(argv: tuple[str, ...], folder: Path, environ: Mapping[str, str]) -> str:
