@@ -149,8 +149,9 @@ def test_pre_commit(start: Callable[[str], Path], pip_environment: dict[str, str
     subprocess.run(build, cwd=project, check=True, capture_output=True, env=environ)
     assert results() == dict.fromkeys(names, "Passed")
 
-    with (project / "pyproject.toml").open("a", encoding="utf-8") as file:
-        file.write('[tool.externref.types]\nWord = "not a class"\n')
+    settings = (project / "pyproject.toml").read_text(encoding="utf-8")
+    assert "builtins:str" in settings
+    (project / "pyproject.toml").write_text(settings.replace("builtins:str", "not a class"), encoding="utf-8")
     with (project / "guest" / "src" / "lib.rs").open("a", encoding="utf-8") as file:
         file.write("fn broken() -> u32 {}\n")
     subprocess.run(["git", "add", "--all"], cwd=project, check=True)

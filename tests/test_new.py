@@ -97,7 +97,12 @@ def test_the_files_of_a_project(backend: str) -> None:
     document = parse_toml(files["pyproject.toml"])
     assert document["project"]["name"] == "My.Plugin"
     assert "externref-build>=1,<2" in document["build-system"]["requires"]
-    assert document["tool"]["externref"] == {"package": "my_plugin", "locked": True}
+    assert document["tool"]["externref"] == {
+        "package": "my_plugin",
+        "locked": True,
+        "bindings": ["python"],
+        "types": {"Word": "builtins:str", "Words": "my_plugin.words:Words"},
+    }
     assert not [name for name, text in files.items() if "${" in text or "$$" in text]
     locked = [package["name"] for package in parse_toml(files["guest/Cargo.lock"])["package"]]
     assert locked == sorted(locked)

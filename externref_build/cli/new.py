@@ -13,6 +13,7 @@ from string import Template
 from typing import Final
 
 from externref_build._version import __version__
+from externref_build.bindings.python.generator import plugin_class
 from externref_build.build.progress import Progress
 from externref_build.cli import terminal
 from externref_build.cli.arguments import Arguments
@@ -100,6 +101,7 @@ def project_files(name: str, package: str, backend: str) -> Iterator[tuple[str, 
     values = {
         "name": name,
         "package": package,
+        "plugin": plugin_class(package),
         "tool": _BACKENDS[backend].tool,
         "build_backend": _BACKENDS[backend].hook,
         "requirement": f"externref-build>={least},<{int(major) + 1}",

@@ -111,10 +111,19 @@ def _check_types(model: Model, mapped: Mapping[str, str]) -> None:
             )
 
 
-def _names(model: Model, name: str) -> _Names:
+def plugin_class(name: str) -> str:
+    """Return the name of the class that hosts the plugin in ``<name>.wasm``."""
+    return unique_identifiers([camel_case(name)], _taken())[camel_case(name)]
+
+
+def _taken() -> set[str]:
     taken = {*_KEYWORDS, *dir(builtins), *_PUBLIC, *runtime().imported(), "Buffer", "NewType", "Protocol"}
-    taken |= {"TYPE_CHECKING", "TypedDict", "annotations"}
-    plugin = unique_identifiers([camel_case(name)], taken)[camel_case(name)]
+    return taken | {"TYPE_CHECKING", "TypedDict", "annotations"}
+
+
+def _names(model: Model, name: str) -> _Names:
+    taken = _taken()
+    plugin = plugin_class(name)
     resources = unique_identifiers(model.resources, {*taken, plugin})
     wanted = {module.name: _host_name(module.name) for module in model.imports}
     hosts = {}
