@@ -213,6 +213,14 @@ def sdist_files(path: Path) -> dict[str, bytes]:
         return {name: file.read() for name, file in found.items() if file}
 
 
+def unpacked(sdist: Path, folder: Path) -> Path:
+    """Unpack a source distribution into a new folder, and return the one folder in it."""
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    [top] = folder.iterdir()
+    return top
+
+
 def is_processed(module: bytes) -> bool:
     return module.startswith(b"\0asm") and b"__externrefs" not in module and b"same" in module
 

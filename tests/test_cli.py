@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from projects import CARGO, PROJECTS, write
 from wasmtime import Engine, Module
 from wasmtime import wat2wasm as assemble
 
@@ -514,3 +515,42 @@ def test_cargo_gets_every_argument_behind_its_name(command_line: Run, toolchain:
     refused = command_line("cargo", "build")
     assert refused.returncode == 101
     assert b"could not find `Cargo.toml`" in refused.stderr
+
+
+@pytest.mark.parametrize("place", ["", "src/plugin", "guest", "guest/src"])
+def test_cargo_finds_the_guest_of_the_project(tmp_path: Path, toolchain: None, place: str) -> None:
+    write(tmp_path, PROJECTS["setuptools"])
+    told = cargo_in(tmp_path / place, "locate-project", "--message-format", "plain")
+    assert (told.returncode, told.stdout.strip()) == (0, str(tmp_path / "guest" / "Cargo.toml"))
+
+
+def test_cargo_in_a_project_of_several_guests(tmp_path: Path, toolchain: None) -> None:
+    """In their workspace; if they have none in common, the user has to choose."""
+    tables = "".join(
+        f'[[tool.externref.modules]]\npackage = "plugin"\nmanifest-path = "{name}/Cargo.toml"\n' for name in "ab"
+    )
+    crates = {f"{name}/Cargo.toml": CARGO.replace('"plugin"', f'"{name}"') for name in "ab"}
+    write(tmp_path, {"pyproject.toml": tables, **crates, "a/src/lib.rs": "", "b/src/lib.rs": ""})
+    refused = cargo_in(tmp_path, "check")
+    assert refused.returncode == 1
+    assert "error: the project has 2 workspaces of cargo, expected one to run cargo in" in refused.stderr
+    assert f"--manifest-path {Path('b', 'Cargo.toml')}" in refused.stderr
+    chosen = cargo_in(tmp_path, "locate-project", "--message-format", "plain", "--manifest-path", "b/Cargo.toml")
+    assert chosen.stdout.strip() == str(tmp_path / "b" / "Cargo.toml")
+    tables = tables.replace('"a/', '"all/a/').replace('"b/', '"all/b/')
+    crates = {f"all/{name}": text for name, text in crates.items()}
+    root = {"all/Cargo.toml": '[workspace]\nmembers = ["a", "b"]\nresolver = "2"\n'}
+    write(tmp_path, {"pyproject.toml": tables, **crates, **root, "all/a/src/lib.rs": "", "all/b/src/lib.rs": ""})
+    told = cargo_in(tmp_path, "locate-project", "--message-format", "plain")
+    assert told.stdout.strip() == str(tmp_path / "all" / "Cargo.toml")
+
+
+def test_cargo_starts_packages_where_the_user_is(tmp_path: Path, toolchain: None) -> None:
+    write(tmp_path, PROJECTS["setuptools"])
+    assert cargo_in(tmp_path, "new", "--vcs", "none", "more").returncode == 0
+    assert (tmp_path / "more" / "Cargo.toml").is_file()
+
+
+def cargo_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "externref_build", "cargo", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)

@@ -6,12 +6,11 @@ import io
 import shutil
 import subprocess
 import sys
-import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from projects import CARGO, GUEST, PROJECTS, Front, has_sbom, is_processed, sdist_files, wheel_files, write
+from projects import CARGO, GUEST, PROJECTS, Front, has_sbom, is_processed, sdist_files, unpacked, wheel_files, write
 
 from externref_build.build import Progress, vendored_files
 from externref_build.config import load_config
@@ -78,13 +77,6 @@ def run_cargo(folder: Path, *arguments: str) -> None:
 
 def vendored_in(files: Mapping[str, bytes]) -> dict[str, bytes]:
     return {name: content for name, content in files.items() if name.startswith(("cargo-vendor/", ".cargo/"))}
-
-
-def unpacked(sdist: Path, folder: Path) -> Path:
-    with tarfile.open(sdist) as archive:
-        archive.extractall(folder, filter="data")
-    [top] = folder.iterdir()
-    return top
 
 
 def test_a_wheel_is_built_without_a_network(

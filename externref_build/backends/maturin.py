@@ -18,7 +18,7 @@ import maturin
 
 from externref_build.backends.maturin_archives import keep_sources_only, name_no_folder, require_modules
 from externref_build.backends.reporting import errors_for_users
-from externref_build.build import BuildResult, Progress, build_in_place, vendored_files, write_sboms
+from externref_build.build import BuildResult, Progress, build_in_place, modules_to_use, vendored_files, write_sboms
 from externref_build.config import Config, load_config, read_tool_table
 from externref_build.guests.sdk import own_folder
 from externref_build.output import exclusive, write_whole
@@ -62,8 +62,9 @@ def build_sdist(sdist_directory: str, config_settings: _Settings = None) -> str:
     """Build a source distribution that holds the guests' sources, and nothing built (PEP 517)."""
     with _project(config_settings) as config, _handed_over(sdist_directory) as folder:
         name: str = maturin.build_sdist(str(folder), config_settings)
+        used = {path.relative_to(config.project_dir).as_posix(): path for path in modules_to_use(config)}
         with vendored_files(config, Progress(), [_manifest(config)]) as vendored:
-            keep_sources_only(folder / name, config, vendored)
+            keep_sources_only(folder / name, config, {**used, **vendored})
     return name
 
 

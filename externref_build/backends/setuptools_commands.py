@@ -37,6 +37,7 @@ from externref_build.build import (
     remove_former_modules,
     remove_former_outputs,
     require_inside,
+    sources_inside,
     vendored_files,
     write_sboms,
 )
@@ -180,11 +181,9 @@ class BuildExternref(_ExternrefCommand):
 
     def get_source_files(self) -> list[str]:
         """Return what a source distribution needs to build the guests, relative to the project."""
-        from externref_build.build.sources import sources_inside
-
         with errors_for_users():
-            root = self._config.project_dir
-            return [path.relative_to(root).as_posix() for path in sources_inside(self._config)]
+            sources = sources_inside(self._config, self._source_folder)
+        return [path.relative_to(self._config.project_dir).as_posix() for path in sources]
 
     def get_output_mapping(self) -> dict[str, str]:
         """Map the modules in ``build_lib`` to those that an editable installation uses, in the packages' sources."""
@@ -258,7 +257,7 @@ class SdistExternref(_ExternrefCommand):
     def run(self) -> None:
         """Take what was built out of the list of files, and of ``SOURCES.txt``, which names them."""
         with errors_for_users():
-            project_sources(self._config)
+            project_sources(self._config, self._source_folder)
             built = {os.path.relpath(path, self._config.project_dir) for path in self._built()}
         archive: Any = self.get_finalized_command("sdist")
         files = archive.filelist

@@ -20,7 +20,7 @@ from externref_build.build.npm import is_of_the_project
 from externref_build.build.packages import package_folder, require_inside
 from externref_build.build.progress import Progress
 from externref_build.build.sbom import write_sboms
-from externref_build.build.sources import built_files, project_sources
+from externref_build.build.sources import built_files, modules_to_use, project_sources, sources_inside
 from externref_build.build.vendor import vendored_files
 from externref_build.output import remove_former_outputs
 
@@ -34,6 +34,7 @@ __all__ = [
     "is_of_the_project",
     "module_file_name",
     "modules_in_place",
+    "modules_to_use",
     "output_file_names",
     "package_folder",
     "project_sources",
@@ -41,6 +42,7 @@ __all__ = [
     "remove_former_outputs",
     "require_current_modules",
     "require_inside",
+    "sources_inside",
     "use_existing_module",
     "vendored_files",
     "write_sboms",

@@ -66,8 +66,9 @@ def module_file_name(module: ModuleConfig) -> str:
 
 def module_stem(module: ModuleConfig) -> str:
     """Return the name of a module without ``.wasm``. Raises ConfigError if the crate's cannot be read."""
-    by_default = module.package.rpartition(".")[2] if module.sources else default_name(module.manifest_path)
-    return module.name or by_default
+    if module.name:
+        return module.name
+    return module.package.rpartition(".")[2] if module.sources else default_name(module.manifest_path)
 
 
 def output_file_names(module: ModuleConfig) -> list[str]:
@@ -212,7 +213,8 @@ def use_existing_module(module: ModuleConfig, *, progress: Progress, output_fold
             raise OutputError(
                 f"EXTERNREF_SKIP is set, and there is no {present.name} to use: {error.strerror}",
                 where=str(present),
-                remedy="build it once with `externref-build build`, or unset EXTERNREF_SKIP",
+                remedy="build it once with `externref-build build`, or unset EXTERNREF_SKIP;\n"
+                "a source distribution holds it if that was made with EXTERNREF_SKIP as well",
             ) from error
         paths.append(output_folder / name if output_folder else present)
         write_whole(paths[-1], content)
