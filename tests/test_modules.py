@@ -70,7 +70,7 @@ def project(kind: str) -> dict[str, str]:
     package = "python" if kind == "maturin" else "src"
     others = {name: text for name, text in base.items() if not name.startswith("guest/")}
     own = {"pyproject.toml": pyproject + TABLES + of_backend, f"{package}/plugin/more/__init__.py": ""}
-    return {**others, **own, **GUESTS}
+    return {".gitignore": "*.wasm\ntarget/\n", **others, **own, **GUESTS}
 
 
 def assert_each_is_for_its_target(module: bytes, target: str) -> None:
@@ -81,9 +81,11 @@ def assert_each_is_for_its_target(module: bytes, target: str) -> None:
 
 @pytest.mark.parametrize("kind", PROJECTS)
 def test_two_guests_of_a_workspace(tmp_path: Path, builder: Path, pip_environment: dict[str, str], kind: str) -> None:
-    """The wheel from the source distribution, in another folder, is that of the tree, byte for byte."""
+    """Though git ignores modules. The wheel from the source distribution is that of the tree, byte for byte."""
     environ = {**pip_environment, "SOURCE_DATE_EPOCH": "1700000000"}
     front = Front(builder, environ, write(tmp_path / "project", project(kind)), kind)
+    for command in (["git", "init", "--quiet"], ["git", "add", "--all"]):
+        subprocess.run(command, cwd=front.folder, check=True)
     wheel, _ = front.hook("build_wheel", {})
     files = wheel_files(wheel)
     assert {name for name in files if name.endswith(".wasm")} == TARGETS.keys()
