@@ -137,6 +137,14 @@ class ImportModule:
     members: tuple[Member, ...]
     """Those that act on host objects, in the order of the names; overloads are members of the same name."""
 
+    @property
+    def namespaces(self) -> frozenset[str]:
+        """Resources of which the guest uses static members alone: any object with these will do, such as a module."""
+        kinds: dict[str, set[str]] = {}
+        for member in self.members:
+            kinds.setdefault(member.resource or "", set()).add(member.kind)
+        return frozenset(resource for resource, used in kinds.items() if used == {"static"})
+
 
 @dataclass(frozen=True, slots=True)
 class Model:

@@ -254,13 +254,15 @@ class _Writer:
         for name in names:
             members = [found for found in module.members if (found.resource or found.name) == name]
             if name not in {function.name for function in module.functions}:
-                lines.append(f"  readonly {member(name)}: {self._allowed(members)};\n")
+                lines.append(
+                    f"  readonly {member(name)}: {self._allowed(members, is_namespace=name in module.namespaces)};\n"
+                )
         used = self._used(module)
         about = comment(f"What a host provides as `{module.name}`.")
         head = f"export interface {self.module_type[module.name]}{self._parameters(used)}"
         return f"{about}{head} {{\n{''.join(lines)}}}\n\n"
 
-    def _allowed(self, members: Sequence[Member]) -> str:
+    def _allowed(self, members: Sequence[Member], *, is_namespace: bool) -> str:
         """Spell the type of a class or a global that the host allows."""
         [first, *_] = members
         if first.kind == "global":
@@ -274,7 +276,7 @@ class _Writer:
                 signatures.append(f"new ({params}): {result}")
             elif found.kind == "static":
                 signatures.append(f"{member(found.name)}({params}): {result}")
-        if not any(found.kind == "constructor" for found in members):
+        if not is_namespace and not any(found.kind == "constructor" for found in members):
             signatures.append("[Symbol.hasInstance](value: unknown): boolean")
         return f"{{ {'; '.join(signatures)} }}"
 

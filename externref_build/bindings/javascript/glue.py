@@ -307,9 +307,13 @@ def _needed(model: Model) -> list[str]:
             found[module.name, function.name] = f"[{fields}, {len(function.params)}]"
         for member in module.members:
             name = member.resource or member.name
-            kind, form = {"constructor": ("class", "a class"), "global": ("value", "an object")}.get(
-                member.kind, ("type", "a class")
-            )
+            kind, form = "type", "a class"
+            if member.kind == "constructor":
+                kind = "class"
+            elif member.kind == "global":
+                kind, form = "value", "an object"
+            elif name in module.namespaces:
+                kind, form = "namespace", "an object with functions"
             if (module.name, name) not in found or kind == "class":
                 found[module.name, name] = f"[{', '.join(map(quoted, [module.name, name, kind, form]))}]"
     return list(found.values())

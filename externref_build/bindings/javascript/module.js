@@ -90,6 +90,7 @@ const problemWith = (imports, [module, name, kind, form, arity]) => {
   const inherited = isEveryones && !Object.hasOwn(object, name);
   if (value === undefined || inherited) return `${what} is missing, expected ${form}`;
   if (kind === "value" || (kind === "type" && typeof value?.[Symbol.hasInstance] === "function")) return undefined;
+  if (kind === "namespace" && typeof value === "object" && value !== null) return undefined;
   if (typeof value !== "function") return `${what} is ${shown(value)}, expected ${form}`;
   if (kind === "function" && value.length > arity) return `${what} takes ${value.length} arguments, expected ${form}`;
   return undefined;

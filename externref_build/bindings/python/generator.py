@@ -151,7 +151,7 @@ def _spelling(model: Model, names: _Names, mapped: Mapping[str, str]) -> Spellin
 
 
 def _classes(module: ImportModule) -> list[str]:
-    return sorted({member.resource for member in module.members if member.resource})
+    return sorted({member.resource for member in module.members if member.resource} - module.namespaces)
 
 
 def _globals(module: ImportModule) -> list[Member]:
@@ -234,6 +234,7 @@ def _dictionary(module: ImportModule, names: _Names, spelling: Spelling) -> str:
     entries: dict[str, str] = {}
     for name in _classes(module):
         entries[name] = f"type[{names.resources[name]}]" if name in spelling.checked.values() else "type[Any]"
+    entries.update(dict.fromkeys(sorted(module.namespaces), "Any"))
     for member in _globals(module):
         entries[member.name] = _result(member.function, spelling, to_guest=True)
     for function in module.functions:
@@ -324,7 +325,8 @@ def _provided(module: ImportModule, names: _Names, spelling: Spelling) -> Iterat
     """Write what `__init__` does for one import module."""
     argument = names.arguments[module.name]
     if module.members:
-        others = [*(member.name for member in _globals(module)), *(function.name for function in module.functions)]
+        functions = (function.name for function in module.functions)
+        others = [*sorted(module.namespaces), *(member.name for member in _globals(module)), *functions]
         objects = f"{argument}_objects"
         allowed = [quoted(module.name), argument, _list(_classes(module)), _list(others)]
         yield call(f"{objects} = _Objects", allowed)

@@ -57,7 +57,8 @@ class _Objects:
             return lambda this: getattr(this, name)
         if kind == "set":
             return lambda this, new: setattr(this, name, new)
-        if not any(name in vars(base) for base in value.__mro__):
+        # A class has also what its metaclass has, which is not meant.
+        if not (any(name in vars(base) for base in value.__mro__) if isinstance(value, type) else hasattr(value, name)):
             raise TypeError(f"{_shown(value)} has no {name}, which the plugin calls")
         return getattr(value, name)  # type: ignore[no-any-return]
 
