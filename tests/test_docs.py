@@ -93,3 +93,11 @@ def test_the_readme_names_versions_of_python_that_are_tested() -> None:
     assert f"Python {lowest}" in text("README.md")
     assert f"py{lowest.replace('.', '')}" in text("tox.ini")
     assert sys.version_info >= tuple(map(int, lowest.split(".")))
+
+
+def test_tests_that_are_named_are_there() -> None:
+    named = {
+        name for page in (ROOT / "docs").glob("*.md") for name in re.findall(r"`(test_\w+\.py)`", page.read_text())
+    }
+    assert len(named) > 20
+    assert named <= {path.name for path in (ROOT / "tests").rglob("test_*.py")}
