@@ -216,8 +216,10 @@ def test_lists_are_taken_from_buffers_and_sequences(plugin: Any) -> None:
     assert plugin.data(bytearray(b"x")) == b"x"
 
 
+@pytest.mark.once
 def test_arrays_of_numpy_are_buffers(plugin: Any) -> None:
-    numpy = pytest.importorskip("numpy")
+    import numpy
+
     numbers = numpy.arange(5, dtype=numpy.int64)
     assert list(plugin.list_s64(numbers)) == [0, 1, 2, 3, 4]
     assert list(numpy.asarray(plugin.list_f32(numpy.ones(3, dtype=numpy.float32)))) == [1, 1, 1]
