@@ -68,12 +68,13 @@ def _results(path: str, types: Sequence[ValueType], core: Sequence[ValType | Non
 def call_guest(target: str, params: Sequence[Value], given: Sequence[Value], fallible: bool) -> Lines:
     """Write the body of a function that the host calls: ``target`` is the guest's, ``given`` are its results."""
     lines = [line for param in params for line in _check(param)]
+    sending: Lines = []
     arguments: list[str] = []
     for param in params:
         sent = values.send(param.type, param.core, param.name)
         if values.lies_in_memory(param.type):
-            lines.append(f"const {param.name}$address = {sent};")
-            lines.append(f"const {param.name}$length = size;")
+            sending.append(f"const {param.name}$address = {sent};")
+            sending.append(f"const {param.name}$length = size;")
             arguments += [f"{param.name}$address", f"{param.name}$length"]
         else:
             arguments.append(sent)
@@ -84,6 +85,7 @@ def call_guest(target: str, params: Sequence[Value], given: Sequence[Value], fal
         lines.append(f"let {_pattern_name(given)};")
     lines += [
         "try {",
+        *(f"  {line}" for line in sending),
         f"  {_pattern_name(given)} = {call};" if given else f"  {call};",
         "} catch (error$) {",
         "  throw abort(error$);",

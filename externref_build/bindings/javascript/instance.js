@@ -6,14 +6,8 @@ let failure;
 
 const current = () => (bytes.byteLength === 0 ? (bytes = new Uint8Array($memory.buffer)) : bytes);
 
-const allocate = (length, alignment, old = 0, oldLength = 0) => {
-  if (length === 0) return alignment;
-  try {
-    return $cabi_realloc(old, oldLength, alignment, length) >>> 0;
-  } catch (error) {
-    throw abort(error);
-  }
-};
+const allocate = (length, alignment, old = 0, oldLength = 0) =>
+  length === 0 ? alignment : $cabi_realloc(old, oldLength, alignment, length) >>> 0;
 
 const sendText = (text) => {
   const length = text.length;

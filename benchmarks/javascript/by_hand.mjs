@@ -1,0 +1,51 @@
+// Glue for guests/calls as a programmer would write it: no checks, no errors, no end. How it passes text is what
+// wasm-bindgen's glue does, too: ASCII by the character, the rest by the encoder, into memory that is then cut to size.
+
+export async function load({ host }, module) {
+  const encoder = new TextEncoder();
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+  let cached = new Uint8Array(0);
+  const bytes = () => (cached.byteLength === 0 ? (cached = new Uint8Array(memory.buffer)) : cached);
+  let length = 0;
+
+  const read = (address, count) => decoder.decode(bytes().subarray(address >>> 0, (address >>> 0) + count));
+  const write = (text) => {
+    let size = text.length;
+    let address = cabi_realloc(0, 0, 1, size) >>> 0;
+    let view = bytes();
+    let done = 0;
+    for (; done < size; done++) {
+      const code = text.charCodeAt(done);
+      if (code > 0x7f) break;
+      view[address + done] = code;
+    }
+    if (done !== size) {
+      const rest = text.slice(done);
+      address = cabi_realloc(address, size, 1, (size = done + rest.length * 3)) >>> 0;
+      view = bytes().subarray(address + done, address + size);
+      done += encoder.encodeInto(rest, view).written;
+      address = cabi_realloc(address, size, 1, done) >>> 0;
+    }
+    length = done;
+    return address;
+  };
+
+  const instance = await WebAssembly.instantiate(module, {
+    host: {
+      numbers: host.numbers,
+      reference: host.reference,
+      text: (address, count) => host.text(read(address, count)),
+      item: host.item,
+      answer: () => BigInt(write(host.answer())) | (BigInt(length) << 32n),
+    },
+  });
+  const { memory, cabi_realloc, ...functions } = instance.exports;
+  return {
+    ...functions,
+    take_text: (text) => functions.take_text(write(text), length),
+    take_answer() {
+      const answer = functions.take_answer();
+      return read(Number(answer & 0xffffffffn), Number(answer >> 32n));
+    },
+  };
+}
