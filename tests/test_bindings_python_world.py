@@ -37,6 +37,18 @@ class Vector3:
     def zero() -> Vector3:
         return Vector3(0)
 
+    def shift(self, by: float) -> Vector3:
+        self.x += by
+        return self
+
+    @staticmethod
+    def count(value: float) -> int:
+        counted.append(value)
+        return len(counted)
+
+
+counted: list[float] = []
+
 
 CLIENT = """(module
     (import "client" "[constructor]Vector3" (func $new (param f64) (result externref)))
@@ -45,6 +57,8 @@ CLIENT = """(module
     (import "client" "[get]Vector3.x" (func $x (param externref) (result f64)))
     (import "client" "[set]Vector3.x" (func $set (param externref f64)))
     (import "client" "[static]Vector3.zero" (func $zero (result externref)))
+    (import "client" "[method]Vector3.shift" (func $shift (param externref f64)))
+    (import "client" "[static]Vector3.count" (func $count (param f64)))
     (import "client" "[global]origin" (func $origin (result externref)))
     (import "client" "log" (func $log (param f64)))
     (func (export "half") (param externref) (result externref) (call $scaled (local.get 0) (f64.const 0.5)))
@@ -53,6 +67,7 @@ CLIENT = """(module
     (func (export "made") (param f64) (result externref) (call $new (local.get 0)))
     (func (export "nothing") (result externref) (call $zero))
     (func (export "first") (result externref) (call $origin))
+    (func (export "shift") (param externref f64) (call $shift (local.get 0) (local.get 1)) (call $count (local.get 1)))
     (func (export "x_of") (param externref) (result f64) (call $x (local.get 0)))
 )"""
 CLIENT_INTERFACE = (
@@ -62,11 +77,14 @@ CLIENT_INTERFACE = (
     imported("client", "[get]Vector3.x", [("this", VECTOR)], ["f64"]),
     imported("client", "[set]Vector3.x", [("this", VECTOR), ("x", "f64")]),
     imported("client", "[static]Vector3.zero", [], [{"own": "Vector3"}]),
+    imported("client", "[method]Vector3.shift", [("this", VECTOR), ("by", "f64")]),
+    imported("client", "[static]Vector3.count", [("value", "f64")]),
     imported("client", "[global]origin", [], [{"own": "Vector3"}]),
     imported("client", "log", [("value", "f64")]),
     exported("half", [("vector", VECTOR)], [{"own": "Vector3"}]),
     exported("length_of", [("vector", VECTOR)], ["f64"]),
     exported("move", [("vector", VECTOR), ("x", "f64")]),
+    exported("shift", [("vector", VECTOR), ("by", "f64")]),
     exported("made", [("x", "f64")], [{"own": "Vector3"}]),
     exported("nothing", [], [{"own": "Vector3"}]),
     exported("first", [], [{"own": "Vector3"}]),
@@ -104,6 +122,13 @@ def test_members_of_objects_that_the_host_allows(space: ModuleType) -> None:
         assert plugin.first().x == 7
 
 
+def test_a_member_may_return_what_the_plugin_does_not_ask_for(space: ModuleType) -> None:
+    vector = Vector3(1)
+    with space.Space.load(allowed()) as plugin:
+        plugin.shift(vector, 2)
+    assert (vector.x, counted[-1]) == (3, 2)
+
+
 def test_a_subclass_is_one_of_the_class(space: ModuleType) -> None:
     class Special(Vector3): ...
 
@@ -126,7 +151,7 @@ def test_members_of_other_objects_are_out_of_reach(space: ModuleType, other: obj
         ({"origin": Vector3(1), "log": print}, "`client` lacks Vector3, which the plugin uses"),
         ({"Vector3": Vector3}, "`client` lacks origin, log"),
         (allowed(Vector3=Vector3(1)), "expected a class"),
-        (allowed(Vector3=object), "has no zero, which the plugin calls"),
+        (allowed(Vector3=object), "has no (zero|count), which the plugin calls"),
     ],
 )
 def test_what_is_not_allowed_is_missing(space: ModuleType, wrong: dict[str, Any], words: str) -> None:

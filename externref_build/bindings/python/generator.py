@@ -333,8 +333,9 @@ def _provided(module: ImportModule, names: _Names, spelling: Spelling) -> Iterat
         for function in module.functions:
             yield _provide(function, f"{argument}[{quoted(function.name)}]", spelling)
         for member in module.members:
-            path = (member.kind, member.resource or "", member.name)
-            yield _provide(member.function, call(f"{objects}.member", map(quoted, path)), spelling)
+            path = map(quoted, (member.kind, member.resource or "", member.name))
+            silent = ["answers=False"] * (member.kind in ("method", "static") and not member.function.results)
+            yield _provide(member.function, call(f"{objects}.member", [*path, *silent]), spelling)
         return
     methods = _methods(module)
     counts = ", ".join(f"{quoted(method)}: {len(function.params)}" for function, method in methods)

@@ -43,8 +43,11 @@ class _Objects:
                 raise TypeError(f"`{name}` has {_shown(allowed[key])} for {key}, expected a class")
         self.allowed = allowed
 
-    def member(self, kind: str, owner: str, name: str) -> Callable[..., Any]:
-        """Return a function that uses a member; ``this`` is its first argument, and of the class `owner`."""
+    def member(self, kind: str, owner: str, name: str, *, answers: bool = True) -> Callable[..., Any]:
+        """Return a function that uses a member; ``this`` is its first argument, and of the class `owner`.
+
+        What it returns is passed over unless it `answers`: the plugin may not ask for it.
+        """
         assert not name.startswith("_"), "refused when the bindings were made"
         value = self.allowed[owner or name]
         if kind == "constructor":
@@ -52,7 +55,9 @@ class _Objects:
         if kind == "global":
             return lambda: self.allowed[name]
         if kind == "method":
-            return lambda this, *args: getattr(this, name)(*args)
+            if answers:
+                return lambda this, *args: getattr(this, name)(*args)
+            return _silent(lambda this, *args: getattr(this, name)(*args))
         if kind == "get":
             return lambda this: getattr(this, name)
         if kind == "set":
@@ -60,7 +65,14 @@ class _Objects:
         # A class has also what its metaclass has, which is not meant.
         if not (any(name in vars(base) for base in value.__mro__) if isinstance(value, type) else hasattr(value, name)):
             raise TypeError(f"{_shown(value)} has no {name}, which the plugin calls")
-        return getattr(value, name)  # type: ignore[no-any-return]
+        return getattr(value, name) if answers else _silent(getattr(value, name))
+
+
+def _silent(function: Callable[..., Any]) -> Callable[..., None]:
+    def call(*args: Any) -> None:
+        function(*args)
+
+    return call
 
 
 def _guest(file: str, limits: _Limits) -> _Guest:
