@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from externref_build.config import ModuleConfig, load_config
+from externref_build.config import ModuleConfig, load_config, parse_toml
 from externref_build.errors import (
     ArtifactError,
     CargoNotFoundError,
@@ -25,6 +25,7 @@ from externref_build.errors import (
 from externref_build.guests.cargo import build_guest, cargo_passthrough
 from externref_build.guests.cargo_config import CargoConfig, read_cargo_config
 from externref_build.guests.manifest import default_name, guest_sources
+from externref_build.guests.profiles import has_debug_info
 from externref_build.guests.remap import dependency_flags
 from externref_build.guests.run import run
 from externref_build.guests.sdk import SDK_CRATE, provide_sdk, sdk_version
@@ -465,6 +466,58 @@ def test_the_standard_library_has_two_names(tmp_path: Path) -> None:
     flags = dependency_flags(toolchain, [], tmp_path)
     for name in (library, tmp_path / "sources"):
         assert f"--remap-path-prefix={name}=/rustc/abc" in flags
+
+
+def test_crates_have_the_same_name_wherever_they_lie(tmp_path: Path) -> None:
+    """In cargo's home, and vendored with and without versions in the folders' names."""
+    toolchain = Toolchain(("cargo",), ("rustc",), "cargo 1", "rustc 1", "abc", tmp_path / "sysroot", False)
+    registry, git = "registry+https://github.com/rust-lang/crates.io-index", "git+https://example.org/repo#0123"
+    places = {
+        "home/registry/src/index-0123/a-1.0.0": (registry, "/cargo/registry/a-1.0.0"),
+        "work/vendor/a-1.0.0": (registry, "/cargo/registry/a-1.0.0"),
+        "work/vendor/a": (registry, "/cargo/registry/a-1.0.0"),
+        "home/git/checkouts/repo-0123/4567/a": (git, "/cargo/git/a-1.0.0"),
+        "work/git/a-1.0.0": (git, "/cargo/git/a-1.0.0"),
+        "elsewhere/a": (None, "/dependencies/a-1.0.0"),
+        "work/a": (None, str(tmp_path / "work" / "a")),
+    }
+    for place, (source, expected) in places.items():
+        manifest = tmp_path / place / "Cargo.toml"
+        package = {"name": "a", "version": "1.0.0", "source": source, "manifest_path": str(manifest)}
+        name = str(manifest.parent)
+        for flag in dependency_flags(toolchain, [package], tmp_path / "work"):
+            prefix, _, replacement = flag.removeprefix("--remap-path-prefix=").partition("=")
+            if manifest.is_relative_to(prefix):
+                name = replacement + str(manifest.parent).removeprefix(prefix)
+        assert name == expected
+
+
+@pytest.mark.parametrize(
+    ("profile", "manifest", "config", "variables", "expected"),
+    [
+        ("release", "", "", {}, False),
+        ("dev", "", "", {}, True),
+        ("test", "", "", {}, True),
+        ("bench", "", "", {}, False),
+        ("dev", "[profile.dev]\ndebug = false\n", "", {}, False),
+        ("dev", '[profile.dev]\ndebug = "none"\n', "", {}, False),
+        ("test", "[profile.dev]\ndebug = 0\n", "", {}, False),
+        ("release", '[profile.release]\ndebug = "line-tables-only"\n', "", {}, True),
+        ("small", '[profile.small]\ninherits = "release"\n[profile.release]\ndebug = 1\n', "", {}, True),
+        ("small", '[profile.small]\ninherits = "dev"\ndebug = 0\n', "", {}, False),
+        ("small", '[profile.small]\ninherits = "small"\n', "", {}, False),
+        ("release", "[profile.release.package.inner]\ndebug = true\n", "", {}, True),
+        ("release", "", "[profile.release]\ndebug = true\n", {}, True),
+        ("release", "[profile.release]\ndebug = true\n", "[profile.release]\ndebug = false\n", {}, False),
+        ("release", "[profile.release]\ndebug = false\n", "", {"CARGO_PROFILE_RELEASE_DEBUG": "2"}, True),
+        ("dev", "", "", {"CARGO_PROFILE_DEV_DEBUG": "false"}, False),
+    ],
+)
+def test_which_profiles_have_debug_info(
+    profile: str, manifest: str, config: str, variables: dict[str, str], expected: bool
+) -> None:
+    tables = CargoConfig((parse_toml(config),), variables)
+    assert has_debug_info(profile, parse_toml(manifest), tables) is expected
 
 
 def test_debug_info_names_no_folder_of_the_builder(tmp_path: Path) -> None:
