@@ -10,7 +10,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from projects import CARGO, GUEST, PROJECTS, Front, has_sbom, is_processed, sdist_files, unpacked, wheel_files, write
+from projects import (
+    CARGO,
+    EMPTY,
+    GUEST,
+    PROJECTS,
+    Front,
+    has_sbom,
+    is_processed,
+    sdist_files,
+    unpacked,
+    wheel_files,
+    write,
+)
 
 from externref_build.build import Progress, vendored_files
 from externref_build.config import load_config
@@ -104,9 +116,9 @@ def test_a_wheel_is_built_without_a_network(
     assert from_sdist.read_bytes() == from_tree.read_bytes()
 
 
-def vendored(folder: Path, progress: io.StringIO | None = None) -> dict[str, str]:
+def vendored(folder: Path, progress: io.StringIO | None = None, environ: Mapping[str, str] = EMPTY) -> dict[str, str]:
     """Return the files that are added, by name; of crates only Cargo.toml."""
-    with vendored_files(load_config(folder, environ={}), Progress(progress or io.StringIO())) as files:
+    with vendored_files(load_config(folder, environ=environ), Progress(progress or io.StringIO())) as files:
         return {
             name: path.read_text(encoding="utf-8")
             for name, path in files.items()
@@ -155,6 +167,7 @@ def test_a_project_that_has_vendored_its_crates_itself(tmp_path: Path) -> None:
     own = '[source.crates-io]\nreplace-with = "own"\n[source.own]\ndirectory = "third-party"\n'
     assert vendored(small_project(tmp_path, **{"guest/.cargo/config.toml": own})) == {}
     assert vendored(small_project(tmp_path / "not asked for", "")) == {}
+    assert vendored(small_project(tmp_path / "skipped"), environ={"EXTERNREF_SKIP": "1"}) == {}
 
 
 def test_no_lock_file(tmp_path: Path, toolchain: None) -> None:

@@ -32,12 +32,13 @@ def vendored_files(
     """Yield the files that a source distribution gets in addition, or instead: by path, where their content lies.
 
     If one module has ``vendor``, the crates of all are vendored, and those of ``others``, which are Cargo.toml files.
-    There are none if the project has vendored them itself. Raises ExternrefBuildError.
+    There are none if the project has vendored them itself, or with ``EXTERNREF_SKIP``. Raises ExternrefBuildError.
     """
     modules = [module for module in config.modules if not module.sources]
     environ = os.environ if environ is None else environ
     folders = [config.project_dir, *(module.manifest_path.parent for module in modules)]
-    if not any(module.vendor for module in modules) or _is_vendored(config, folders, environ):
+    wanted = any(module.vendor for module in modules) and not config.skip
+    if not wanted or _is_vendored(config, folders, environ):
         yield {}
         return
     if (config.project_dir / FOLDER).exists():

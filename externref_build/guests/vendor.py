@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from externref_build.config import ModuleConfig, parse_toml
 from externref_build.errors import ConfigError, GuestBuildError
+from externref_build.guests.cargo_config import config_arguments
 from externref_build.guests.manifest import workspace_manifest
 from externref_build.guests.resolve import METADATA, needs_sdk
 from externref_build.guests.run import run
@@ -55,7 +56,8 @@ def _vendor(
     toolchain: Toolchain, manifest: Path, module: ModuleConfig, folder: Path, environ: Mapping[str, str]
 ) -> dict[str, Mapping[str, Any]]:
     _require_lock(manifest)
-    where = ("--manifest-path", str(manifest))
+    where: tuple[str, ...] = ("--manifest-path", str(manifest))
+    where += config_arguments(module.cargo_args)
     members = run((*toolchain.cargo, *METADATA, "--no-deps", *where), cwd=manifest.parent, environ=environ)
     patched = members.status == 0 and needs_sdk(json.loads(members.stdout))
     argv = (
