@@ -60,6 +60,15 @@ def engine() -> Engine:
     return Engine()
 
 
+@pytest.mark.parametrize("count", [CALL, RETURN_CALL])
+def test_the_number_of_functions_names_none(count: int) -> None:
+    functions = "(func call $f5 nop)" * count
+    module = decode_module(bytes(wat2wasm(f"(module {IMPORTS} {functions})")))
+    assert module.data[module.body_bounds[0] - 1] == count
+    assert module.data[module.body_bounds[0]] == 5, "the size of a body, which could be the index of a function"
+    assert NamingIndex(module).callers(5) == set(range(20, 20 + count))
+
+
 def test_pairs_of_instructions_that_disprove_a_call_are_those_of_invalid_code(engine: Engine) -> None:
     module = decode_module(b"\0asm\1\0\0\0" + ONE_OF_EACH)
     pattern = re.compile(impossible_pattern(module), re.DOTALL)

@@ -121,7 +121,7 @@ def _find_hits(module: Module, indices: list[int], referable: Container[int]) ->
                 impossible,
             )
             pattern = re.compile(source, re.DOTALL)
-            hits += [match.start() for match in pattern.finditer(module.data, section.payload, section.end)]
+            hits += [match.start() for match in pattern.finditer(module.data, module.body_bounds[0], section.end)]
     return sorted(hits)
 
 
