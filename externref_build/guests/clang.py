@@ -270,18 +270,32 @@ class _Build:
         return Step(command, output, (source, shadowed))
 
     def _glue_unit(self, path: Path) -> Step:
-        command = (*self.compiler.c, *self.common, "-O2", "-std=c11", "-I", _SDK_COPY.as_posix(), *self._prefix_maps())
+        command = (
+            *self.compiler.c,
+            *self.common,
+            "-O2",
+            "-std=c11",
+            *self._lto,
+            "-I",
+            _SDK_COPY.as_posix(),
+            *self._prefix_maps(),
+        )
         return self._compilation(command, path, self._relative(path))
 
     def sdk_unit(self, name: str) -> Step:
         """Return the step that compiles a source of the SDK."""
-        command = (*self.compiler.c, *self.common, "-O2", "-std=c11", "-fno-builtin", *self._prefix_maps())
+        lto = self._lto if name == "client.c" else ()
+        command = (*self.compiler.c, *self.common, "-O2", "-std=c11", "-fno-builtin", *lto, *self._prefix_maps())
         return self._compilation(command, self.module.project_dir / _SDK_COPY / name, (_SDK_COPY / name).as_posix())
 
     def _compilation(self, command: tuple[str, ...], source: Path, shown: str) -> Step:
         output = self._object(shown)
         depfile = depfile_of(output)
         return Step((*command, "-MD", "-MF", str(depfile), "-c", shown, "-o", str(output)), output, (source,))
+
+    @property
+    def _lto(self) -> tuple[str, ...]:
+        return tuple(flag for flag in self.module.cflags if flag.startswith("-flto"))
 
     def _prefix_maps(self) -> tuple[str, ...]:
         return ("-fdebug-compilation-dir=.", f"-ffile-prefix-map={self.module.project_dir}=.")
@@ -295,10 +309,9 @@ class _Build:
             flag for flag in (*_PROFILES[self.module.profile], *self.module.cflags) if flag[:2] in ("-O", "-g")
         ]
         debug = any(flag.startswith("-g") for flag in optimised)
-        lto = [flag for flag in self.module.cflags if flag.startswith("-flto")]
         output = self.folder / "module.wasm"
         command = (
-            *(*linker, *self.common, *optimised, *lto, *map(str, objects), *kind),
+            *(*linker, *self.common, *optimised, *self._lto, *map(str, objects), *kind),
             *(() if debug else ("-Wl,--strip-debug",)),
             *self.module.ldflags,
         )

@@ -1,6 +1,8 @@
 """Write the C source that defines each declaration in ``namespace client`` by its symbol, over the import it means.
 
-Constructors and destructors return ``this``, as C++ has it on WebAssembly.
+The symbols are identifiers of C: functions that bear them can be inlined into C++ when the module is linked, whereas
+assembly labels would hide that they are the same. Constructors and destructors return ``this``, as C++ has it on
+WebAssembly.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ def glue(client: Client) -> str:
         text for number, (_, callback) in enumerate(sorted(callbacks.items())) for text in _way(callback, number)
     ]
     ends = sorted(symbol for declared in client.classes for symbol in declared.destructors)
-    functions += [text for number, symbol in enumerate(ends) for text in _end(symbol, number)]
+    functions += [
+        f"externref__word *{symbol}(externref__word *self) {{ return externref__end(self); }}" for symbol in ends
+    ]
     starts = [f"    externref__global_{number}();" for number, entry in enumerate(bound) if entry.kind == "global"]
     if starts:
         functions += ["__attribute__((constructor(101))) static void externref__globals(void) {", *starts, "}"]
@@ -48,28 +52,28 @@ def _definition(entry: Bound, number: int) -> Iterator[str]:
     if entry.kind == "constructor":
         shown.insert(0, "externref__word *self")
         result, body = "externref__word *", f"*self = externref__present(externref__kept({call})); return self;"
-    for position, symbol in enumerate(entry.symbols):
-        yield from _function(result, f"externref__define_{number}_{position}", ", ".join(shown), symbol, body)
+    for symbol in entry.symbols:
+        yield f"{result} {symbol}({', '.join(shown) or 'void'}) {{ {body} }}"
 
 
 def _global(entry: Bound, number: int, call: str) -> Iterator[str]:
     """Yield a variable that is filled at the start: an object's word itself, its address, a number or text."""
-    (symbol,) = entry.symbols
-    value, variable = entry.result, f"externref__variable_{number}"
+    (variable,) = entry.symbols
+    value = entry.result
     function = f"static void externref__global_{number}(void)"
     if value.passing == "object":
         check = "" if value.nullable else "externref__present"
         word = variable if entry.is_object else f"externref__word_{number}"
         fill = f"{word} = {check}(externref__kept({call}));"
         if entry.is_object:
-            yield f"externref__word {word} __asm__({_quoted(symbol)});"
+            yield f"externref__word {word};"
         else:
             yield f"static externref__word {word};"
-            yield f"externref__word *{variable} __asm__({_quoted(symbol)});"
+            yield f"externref__word *{variable};"
             fill += f" {variable} = {word} ? &{word} : NULL;"
         yield f"{function} {{ {fill} }}"
     else:
-        yield f"{_c_type(value)} {variable} __asm__({_quoted(symbol)});"
+        yield f"{_c_type(value)} {variable};"
         yield f"{function} {{ {variable} = {_received(value, call)}; }}"
 
 
@@ -90,27 +94,16 @@ def _way(callback: Function, number: int) -> Iterator[str]:
     result = callback.result
     name = f"externref__way_{number}"
     yield f"__attribute__((export_name({_quoted(callback.way)}))) {_core_result(result)} {name}({', '.join(core)}) {{"
-    yield "    uint32_t mark = externref__scope_top;"
+    yield "    externref__entry *mark = externref__scope_next;"
     if result.passing == "nothing":
         yield f"    {call};"
     else:
         yield f"    {_c_type(result)} returned = {call};"
         yield f"    {_core_result(result)} given = {_given(result, 'returned')};"
-    yield "    if (externref__scope_top != mark) externref__scope_leave(mark);"
+    yield "    if (externref__scope_next != mark) externref__scope_leave(mark);"
     if result.passing != "nothing":
         yield "    return given;"
     yield "}"
-
-
-def _end(symbol: str, number: int) -> Iterator[str]:
-    yield from _function(
-        "externref__word *", f"externref__end_{number}", "externref__word *self", symbol, "return externref__end(self);"
-    )
-
-
-def _function(result: str, name: str, params: str, symbol: str, body: str) -> Iterator[str]:
-    yield f"{result} {name}({params or 'void'}) __asm__({_quoted(symbol)});"
-    yield f"{result} {name}({params or 'void'}) {{ {body} }}"
 
 
 # Values

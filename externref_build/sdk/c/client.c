@@ -5,47 +5,38 @@ void *malloc(size_t);
 void *realloc(void *, size_t);
 void free(void *);
 
-typedef struct entry {
-    externref__word object;
-    char *text;
-} entry;
+#define COUNT 256
 
-#define CHUNK 256u
+typedef struct chunk {
+    struct chunk *before, *after;
+    externref__entry entries[COUNT];
+} chunk;
 
-static entry first[CHUNK];
-static entry *first_chunks[1] = {first};
-static entry **chunks = first_chunks;
-static uint32_t chunk_count = 1;
+static chunk first;
+static chunk *current = &first;
 
-uint32_t externref__scope_top = 0;
+externref__entry *externref__scope_next = first.entries;
+externref__entry *externref__scope_end = first.entries + COUNT;
 
-static __attribute__((noinline)) void grow(uint32_t chunk) {
-    entry **more = malloc((chunk + 1) * sizeof *more);
-    if (!more) __builtin_trap();
-    for (uint32_t at = 0; at < chunk; at++) more[at] = chunks[at];
-    more[chunk] = malloc(CHUNK * sizeof *more[chunk]);
-    if (!more[chunk]) __builtin_trap();
-    if (chunks != first_chunks) free(chunks);
-    chunks = more;
-    chunk_count = chunk + 1;
+static void enter(chunk *entered, externref__entry *next) {
+    current = entered;
+    externref__scope_next = next;
+    externref__scope_end = entered->entries + COUNT;
 }
 
-static entry *push(void) {
-    uint32_t chunk = externref__scope_top / CHUNK;
-    if (chunk == chunk_count) grow(chunk);
-    return &chunks[chunk][externref__scope_top++ % CHUNK];
-}
-
-externref__word *externref__scope_object(externref__handle handle) {
-    entry *made = push();
-    made->object = handle;
-    made->text = NULL;
-    return &made->object;
+void externref__scope_grow(void) {
+    if (!current->after) {
+        chunk *made = malloc(sizeof *made);
+        if (!made) __builtin_trap();
+        made->before = current;
+        made->after = NULL;
+        current->after = made;
+    }
+    enter(current->after, current->after->entries);
 }
 
 static char *keep_text(char *text) {
-    entry *made = push();
-    made->object = 0;
+    externref__entry *made = (externref__entry *)(void *)externref__scope_object(0);
     made->text = text;
     return text;
 }
@@ -67,11 +58,14 @@ externref__view externref__text_view(uint64_t text) {
     return (externref__view){keep_text((char *)(uintptr_t)(uint32_t)text), length};
 }
 
-/* Ends what was returned since the top was there. */
-void externref__scope_leave(uint32_t mark) {
-    while (externref__scope_top > mark) {
-        uint32_t at = --externref__scope_top;
-        entry *ended = &chunks[at / CHUNK][at % CHUNK];
+/* Ends what was returned since the mark was next. The end of a chunk and the beginning of the one behind are one place. */
+void externref__scope_leave(externref__entry *mark) {
+    while (externref__scope_next != mark) {
+        if (externref__scope_next == current->entries) {
+            enter(current->before, current->before->entries + COUNT);
+            continue;
+        }
+        externref__entry *ended = --externref__scope_next;
         if (ended->text) free(ended->text);
         else externref__drop((int32_t)ended->object - 1);
     }

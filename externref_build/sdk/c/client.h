@@ -12,10 +12,23 @@ typedef externref__handle externref__word __attribute__((may_alias));
 /* std::string_view, by its layout. */
 typedef struct externref__view { const char *data; size_t length; } externref__view;
 
-/* The scope of what the host returned: it lives until the export that the host called returns. */
-extern uint32_t externref__scope_top;
-externref__word *externref__scope_object(externref__handle handle);
-void externref__scope_leave(uint32_t mark);
+/* The scope of what the host returned, which lives until the export that the host called returns: a stack in chunks. */
+typedef struct externref__entry {
+    externref__word object;
+    char *text;
+} externref__entry;
+
+extern externref__entry *externref__scope_next, *externref__scope_end;
+void externref__scope_grow(void);
+void externref__scope_leave(externref__entry *mark);
+
+static inline externref__word *externref__scope_object(externref__handle handle) {
+    if (externref__scope_next == externref__scope_end) externref__scope_grow();
+    externref__entry *made = externref__scope_next++;
+    made->object = handle;
+    made->text = NULL;
+    return &made->object;
+}
 
 /* Text from the host, address and length in one, in the scope. */
 const char *externref__text(uint64_t text);

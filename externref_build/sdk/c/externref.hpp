@@ -40,8 +40,8 @@
 
 extern "C" {
 // Defined where the guest uses client classes.
-extern __attribute__((weak)) uint32_t externref__scope_top;
-__attribute__((weak)) void externref__scope_leave(uint32_t mark);
+extern __attribute__((weak)) struct externref__entry *externref__scope_next;
+__attribute__((weak)) void externref__scope_leave(struct externref__entry *mark);
 }
 
 namespace externref {
@@ -55,15 +55,15 @@ template <class T> constexpr void accept(T *) noexcept {}
 /// While one of these lives, so do the objects of client classes that the host returns.
 class scope {
   public:
-    scope() noexcept : mark_(&externref__scope_top ? externref__scope_top : 0) {}
+    scope() noexcept : mark_(&externref__scope_next ? externref__scope_next : nullptr) {}
     ~scope() {
-        if (&externref__scope_top && externref__scope_top != mark_) externref__scope_leave(mark_);
+        if (&externref__scope_next && externref__scope_next != mark_) externref__scope_leave(mark_);
     }
     scope(const scope &) = delete;
     scope &operator=(const scope &) = delete;
 
   private:
-    uint32_t mark_;
+    struct externref__entry *mark_;
 };
 
 template <class R> class ref;
