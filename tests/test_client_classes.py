@@ -177,7 +177,10 @@ def test_a_python_host_calls_functions_of_the_guest(tmp_path: Path) -> None:
     with host.Plug.load(world.client(), world, world) as plugin:
         plugin.listen()
         plugin.build()
-        hit, nothing = world.scene.listeners
+        assert plugin.elsewhere() == 6.5 + 1
+        assert world.scene.children.pop() is world.root
+        hit, nothing, one = world.scene.listeners
+        assert [one(Event(), 1), one(Event(), 2)] == [True, False]
         assert nothing is None
         held = plugin.live_references
         assert [hit(Event(), 7), hit(Event(), 7)] == [False, True]
@@ -250,6 +253,89 @@ def test_guests_use_objects_of_a_javascript_host(compiler: str, target: str, lev
         [True, 0],
         "RuntimeError",
     ]
+
+
+PAGE = """
+    #include "externref.hpp"
+    namespace client {
+    class String {
+      public:
+        String(const char *text);
+        int get_length() const;
+        String *concat(const String &other) const;
+        ~String();
+    };
+    class Node {
+      public:
+        Node *appendChild(Node *child);
+    };
+    class Event;
+    typedef void (*EventListener)(Event *event);
+    class HTMLElement : public Node {
+      public:
+        void set_textContent(const String &text);
+        String *get_textContent();
+        void addEventListener(const String &type, EventListener listener);
+    };
+    class Document {
+      public:
+        HTMLElement *createElement(const String &name);
+        HTMLElement *get_body();
+    };
+    class Event {
+      public:
+        HTMLElement *get_target();
+    };
+    class Console {
+      public:
+        void log(const String &text);
+        void log(double number);
+    };
+    extern Document document;
+    extern Console console;
+    int parseInt(const String &text, int radix = 10);
+    }
+    using namespace client;
+    static int clicks = 0;
+    EXTERNREF_EXPORT("main", void, web_main) {
+        HTMLElement *button = document.createElement("button");
+        String *label = new String("press ");
+        button->set_textContent(*label->concat("here"));
+        delete label;
+        button->addEventListener("click", [](Event *event) {
+            clicks++;
+            event->get_target()->set_textContent("pressed");
+        });
+        document.get_body()->appendChild(button);
+        console.log(*button->get_textContent());
+        console.log(parseInt("ff", 16) + parseInt("1"));
+    }
+    EXTERNREF_EXPORT("clicks", s32, get_clicks) { return clicks; }
+    """
+
+
+def test_classes_declared_as_those_of_a_browser(tmp_path: Path) -> None:
+    keys = {"std": "c++17", "cflags": ["-Wall", "-Wextra", "-Wpedantic", "-Werror"], "bindings": ["javascript"]}
+    path = build(project(tmp_path, {"guest/page.cpp": PAGE}, **keys))
+    script = """
+        import { load } from "./plug.js";
+        class HTMLElement {
+          constructor(name) { Object.assign(this, { name, children: [], listeners: {} }); }
+          appendChild(child) { this.children.push(child); return child; }
+          addEventListener(type, listener) { this.listeners[type] = listener; }
+        }
+        class Document { body = new HTMLElement("body"); createElement(name) { return new HTMLElement(`${name}`); } }
+        class Event { constructor(target) { this.target = target; } }
+        class Console { lines = []; log(what) { this.lines.push(`${what}`); } }
+        const [document, console_] = [new Document(), new Console()];
+        const classes = { String, Node: HTMLElement, HTMLElement, Document, Event, Console };
+        const plugin = await load({ client: { ...classes, document, console: console_, parseInt } });
+        plugin.main();
+        const [button] = document.body.children;
+        button.listeners.click(new Event(button));
+        out([button.name, console_.lines, `${button.textContent}`, plugin.clicks()]);
+        """
+    assert node(path.parent, script) == ["button", ["press here", "256"], "pressed", 1]
 
 
 CONTAINERS = """
