@@ -1,0 +1,1 @@
+"""The attractor of Lorenz, drawn by a WebAssembly guest."""
