@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import json
+import os
 import re
 import shlex
 import shutil
@@ -15,6 +17,8 @@ from typing import Literal
 
 from externref_build.errors import ToolchainError
 from externref_build.guests.run import run
+from externref_build.guests.sdk import WORKSPACE_FOLDER
+from externref_build.output import write_whole
 
 _NEWEST, _OLDEST = 29, 16
 """Versions of clang, whose commands distributions suffix with the version."""
@@ -102,6 +106,25 @@ def _clangs(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def _clang(path: str, folder: Path, environ: Mapping[str, str]) -> Compiler:
+    known = folder / WORKSPACE_FOLDER / "clang.json"
+    status = Path(path).stat()
+    state = [path, os.path.realpath(path), status.st_mtime_ns, status.st_size]
+    try:
+        *of, linker, version = json.loads(known.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        of, linker, version = [], "", ""
+    if of != state or not Path(linker).is_file():
+        version, linker = _probe(path, folder, environ)
+        if known.parent.is_dir():
+            write_whole(known, json.dumps([*state, linker, version]).encode())
+    cxx = Path(path).with_name(Path(path).name.replace("clang", "clang++", 1))
+    start = (str(cxx) if cxx.exists() else path,)
+    headers = _DEBIAN_HEADERS if Path(_DEBIAN_HEADERS).is_dir() else None
+    return Compiler("clang", (path,), start, start, version, headers)
+
+
+def _probe(path: str, folder: Path, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Try a clang; return its version and the path of its linker. Raises ToolchainError if it makes no WebAssembly."""
     told = run((path, "--version"), cwd=folder, environ=environ).stdout.partition("\n")[0]
     number = re.search(r"clang version (\S+)", told)
     version = f"clang {number[1]}" if number else told
@@ -109,18 +132,15 @@ def _clang(path: str, folder: Path, environ: Mapping[str, str]) -> Compiler:
     if probe.status != 0:
         raise ToolchainError(f"{path} ({version}) is built without the target wasm32", remedy=_INSTALL)
     plan = run((path, "-###", "--target=wasm32", "-nostdlib", "-x", "c", "-"), cwd=folder, environ=environ).stderr
-    linker = shlex.split(plan.splitlines()[-1])[0]
-    if shutil.which(linker, path=environ.get("PATH")) is None:
+    named = shlex.split(plan.splitlines()[-1])[0]
+    linker = shutil.which(named, path=environ.get("PATH"))
+    if linker is None:
         suffix = Path(path).name.removeprefix("clang")
         raise ToolchainError(
-            f"{path} ({version}) has no linker for WebAssembly: it looks for {linker}",
+            f"{path} ({version}) has no linker for WebAssembly: it looks for {named}",
             remedy=f"apt-get install lld{suffix}, or what your system calls it",
         )
-    cxx = Path(path).with_name(Path(path).name.replace("clang", "clang++", 1))
-    start = (str(cxx) if cxx.exists() else path,)
-    return Compiler(
-        "clang", (path,), start, start, version, _DEBIAN_HEADERS if Path(_DEBIAN_HEADERS).is_dir() else None
-    )
+    return version, linker
 
 
 def _zig_of_python() -> Compiler:
