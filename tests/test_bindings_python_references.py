@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import random
 import weakref
@@ -10,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import wasmtime
 from bound_guests import assemble, bind, exported, imported
 
 THING = {"ref": "Thing", "null": True}
@@ -150,3 +152,12 @@ def test_a_guest_cannot_make_references_of_its_own(tmp_path: Path) -> None:
     host = bind(tmp_path, forger)
     with pytest.raises(host.PluginError, match="is no module that wasmtime can run"):
         host.Plug.load(Host())
+
+
+def test_a_wasmtime_of_another_kind_is_used_through_its_public_classes(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert module._unchecked() is not None
+    unroot = wasmtime._bindings._wasmtime_externref_unroot
+    monkeypatch.setattr(unroot, "argtypes", [ctypes.c_void_p] * 2)  # as it was before version 38
+    assert module._unchecked() is None

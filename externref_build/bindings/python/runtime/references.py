@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import wasmtime
-from wasmtime import _ffi
+from wasmtime import _bindings, _ffi
 
 _Root = _ffi.wasmtime_externref_t
 _ANSWER = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
@@ -31,20 +31,23 @@ class _Unchecked:
         held, released = ctypes.PyDLL(path), ctypes.CDLL(path)
         address = ctypes.c_void_p
 
-        def function(library: ctypes.CDLL, name: str, result: Any) -> Any:
+        def function(library: ctypes.CDLL, name: str, params: int, result: Any) -> Any:
+            if len(getattr(_bindings, f"_{name}").argtypes) != params:
+                raise TypeError(f"{name} of this wasmtime takes other arguments")
             found = library[name]
             found.restype = result
             return found
 
-        self.call = function(released, "wasmtime_func_call_unchecked", address)
-        self.func_new = function(held, "wasmtime_func_new_unchecked", None)
-        self.ref_new = function(held, "wasmtime_externref_new", ctypes.c_bool)
-        self.ref_gone = _place(ctypes.cast(held["wasm_byte_vec_new_empty"], ctypes.c_void_p).value)
+        self.call = function(released, "wasmtime_func_call_unchecked", 5, address)
+        self.func_new = function(held, "wasmtime_func_new_unchecked", 6, None)
+        self.ref_new = function(held, "wasmtime_externref_new", 4, ctypes.c_bool)
+        cleared = function(held, "wasm_byte_vec_new_empty", 1, None)
+        self.ref_gone = _place(ctypes.cast(cleared, address).value)
         """What the engine calls when it lets go of a reference: it sets the first word of a record to 0."""
-        self.ref_to_raw = function(held, "wasmtime_externref_to_raw", ctypes.c_uint32)
-        self.ref_unroot = function(held, "wasmtime_externref_unroot", None)
-        self.gc = function(held, "wasmtime_context_gc", address)
-        self.memory_size = function(held, "wasmtime_memory_data_size", ctypes.c_size_t)
+        self.ref_to_raw = function(held, "wasmtime_externref_to_raw", 2, ctypes.c_uint32)
+        self.ref_unroot = function(held, "wasmtime_externref_unroot", 1, None)
+        self.gc = function(held, "wasmtime_context_gc", 1, address)
+        self.memory_size = function(held, "wasmtime_memory_data_size", 2, ctypes.c_size_t)
 
 
 def _place(address: int | None) -> Any:
