@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from bound_guests import assemble, exported, imported
@@ -446,6 +447,97 @@ def test_types_of_the_user_stand_for_resources(tsc: Callable[[Path, str], list[s
     assert error.startswith("use.ts:6:")
 
 
+@pytest.mark.parametrize(
+    ("types", "words"),
+    [
+        ({"Other": "./mine.js:Thing"}, "typescript-types names a resource type Other that the module does not have"),
+        ({"Other": "./mine.js:Thing"}, "resource types of the module: Thing, Vector"),
+        ({"Thing": "Thing"}, 'typescript-types has "Thing" for Thing, expected "./module.js:Type"'),
+        ({"Thing": "./mine.js:a } from 'x'; //"}, 'expected "./module.js:Type"'),
+    ],
+)
+def test_types_of_the_user_that_are_none(types: dict[str, str], words: str) -> None:
+    with pytest.raises(BindingError) as error:
+        generate(read_model(echo_guest()), name="plug", interface=b"", types=types)
+    assert words in str(error.value)
+
+
+CALLBACKS = [
+    ("on", {"fn": [["f64", {"ref": "Event"}], ["bool"]], "via": "call_on"}),
+    ("off", {"fn": [["f64", {"ref": "Event"}], ["bool"]], "via": "call_on", "null": True}),
+]
+
+
+def callback_guest() -> bytes:
+    """Assemble a guest that hands functions to its host, to be called through an export, with references."""
+    imports = "".join(
+        f'(import "client" "[method]Target.{name}" (func ${name} (param externref i32)))' for name, _ in CALLBACKS
+    )
+    this = ("this", {"ref": "Target"})
+    return assemble(
+        f"""(module {imports}
+          (global $depth (mut i32) (i32.const 0))
+          (table $kept (export "externrefs") 2 externref)
+          (func (export "listen") (param externref)
+            (call $on (local.get 0) (i32.const 7))
+            (call $off (local.get 0) (i32.const 7))
+            (call $off (local.get 0) (i32.const 0)))
+          (func (export "call_on") (param i32 f64 externref) (result i32)
+            (table.set $kept (i32.const 0) (local.get 2))
+            (i32.and (i32.eq (local.get 0) (i32.const 7)) (f64.gt (local.get 1) (f64.const 1)))))""",
+        *(imported("client", f"[method]Target.{name}", [this, ("listener", type_)]) for name, type_ in CALLBACKS),
+        exported("listen", [("target", {"ref": "Target"})], []),
+    )
+
+
+def test_functions_of_the_guest_take_references(tmp_path: Path) -> None:
+    write_bindings(tmp_path, callback_guest())
+    script = """
+      import { load } from "./plug.js";
+      class Target {
+        listeners = [];
+        on(listener) { this.listeners.push(listener); }
+        off(listener) { this.listeners.push(listener); }
+      }
+      const plugin = await load({ client: { Target } });
+      const target = new Target();
+      plugin.listen(target);
+      const [on, off, none] = target.listeners;
+      const refused = (call) => { try { call(); } catch (error) { return `${error.name}: ${error.message}`; } };
+      out([
+        on === off, none, on(2, {}), on(0, {}), plugin.liveReferences, "call_on" in plugin,
+        refused(() => on("2", {})), refused(() => on(2, null)), (plugin.close(), refused(() => on(2, {}))),
+      ]);
+    """
+    assert node(tmp_path, script) == [
+        True,
+        None,
+        True,
+        False,
+        1,
+        False,
+        'TypeError: callback: argument 1 is "2", expected a number',
+        "TypeError: callback: argument 2 is null, expected a reference to Event",
+        "PluginClosedError: the plugin is closed",
+    ]
+
+
+def test_typescript_knows_functions_of_the_guest(tsc: Callable[[Path, str], list[str]], tmp_path: Path) -> None:
+    write_bindings(tmp_path, callback_guest())
+    lines = [
+        'import { load } from "./plug.js";',
+        "class Event { constructor(readonly code: number) {} }",
+        "type Listener = (time: number, event: Event) => boolean;",
+        "class Target { on(listener: Listener) { listener(1, new Event(2)); } off(listener: Listener | null) {} }",
+        "class Wrong { on(listener: (time: string) => boolean) {} off(listener: Listener | null) {} }",
+        "const plugin = await load({ client: { Target } });",
+        "plugin.listen(new Target());",
+        "plugin.call_on(1, 2, {});",
+        "plugin.listen(new Wrong());",
+    ]
+    assert [int(error.split(":")[1]) for error in tsc(tmp_path, "\n".join(lines))] == [8, 9]
+
+
 def test_hostile_names_are_types_like_any_other(tsc: Callable[[Path, str], list[str]], tmp_path: Path) -> None:
     write_bindings(tmp_path, hostile_guest())
     assert (
@@ -461,6 +553,86 @@ def test_comments_are_carried_over(echo: Path) -> None:
     assert "  /** Runs what the host likes. */\n  readonly run: () => void;" in text
 
 
+# Strings of the engine
+
+STRING_FUNCTIONS: dict[str, tuple[str, str, list[list[Any]]]] = {
+    "cast": ("externref", "externref", [["text"], [""], [None], [5]]),
+    "test": ("externref", "i32", [["text"], [None], [5], [{}]]),
+    "fromCharCode": ("i32", "externref", [[65], [0xD800], [0x10041], [-1]]),
+    "fromCodePoint": ("i32", "externref", [[65], [0x1F600], [0x10FFFF], [0x110000], [-1]]),
+    "charCodeAt": ("externref i32", "i32", [["ab", 1], ["ab", 2], ["ab", -1], [None, 0], [5, 0]]),
+    "codePointAt": ("externref i32", "i32", [["\U0001f600b", 0], ["\U0001f600b", 1], ["b", 1], [None, 0]]),
+    "length": ("externref", "i32", [["\U0001f600"], [""], [None], [[1, 2]]]),
+    "concat": ("externref externref", "externref", [["a", "b"], ["", ""], ["a", None], [5, "b"]]),
+    "substring": (
+        "externref i32 i32",
+        "externref",
+        [["abcd", 1, 3], ["abcd", 3, 1], ["abcd", 2, -1], ["abcd", 5, 9], ["abcd", -2, -1], [None, 0, 1]],
+    ),
+    "equals": ("externref externref", "i32", [["a", "a"], ["a", "b"], [None, None], ["a", None], [5, 5], ["a", 5]]),
+    "compare": ("externref externref", "i32", [["a", "a"], ["a", "b"], ["b", "a"], [None, "a"], ["a", 5]]),
+}
+
+
+OFFERED = sorted(name for name, (_, result, _) in STRING_FUNCTIONS.items() if result == "i32")
+
+
+@pytest.mark.parametrize("names", [OFFERED, sorted(STRING_FUNCTIONS)], ids=["the engine's", "the bindings'"])
+def test_functions_for_strings_do_the_same_whoever_has_them(tmp_path: Path, names: list[str]) -> None:
+    imports, exports = [], []
+    for name in names:
+        params, result, _ = STRING_FUNCTIONS[name]
+        core = f"(param {params}) (result {result})"
+        arguments = " ".join(f"(local.get {index})" for index in range(len(params.split())))
+        imports.append(f'(import "wasm:js-string" "{name}" (func ${name} {core}))')
+        exports.append(f'(func (export "{name}") {core} (call ${name} {arguments}))')
+    length = imported("wasm:js-string", "length", [("text", {"ref": "Text"})], ["u32"])
+    write_bindings(tmp_path, assemble(f"(module {' '.join(imports + exports)})", length))
+    script = f"""
+      import {{ readFile }} from "node:fs/promises";
+      import {{ load }} from "./plug.js";
+      const bytes = await readFile("plug.wasm");
+      const asked = async (cases, source) => {{
+        const found = [];
+        for (const [name, given] of cases) {{
+          const plugin = await load(undefined, source);
+          try {{
+            found.push(plugin[name](...given));
+          }} catch (error) {{
+            found.push(error.name);
+          }}
+        }}
+        return found;
+      }};
+      const cases = {json.dumps([[name, given] for name in names for given in STRING_FUNCTIONS[name][2]])};
+      out([await asked(cases), await asked(cases, new WebAssembly.Module(bytes))]);
+    """
+    found, without = node(tmp_path, script)
+    assert found == without
+    expected: dict[str, list[Any]] = {
+        "cast": ["text", "", *["RuntimeError"] * 2],
+        "charCodeAt": [98, *["RuntimeError"] * 4],
+    }
+    assert found[: len(expected[names[0]])] == expected[names[0]]
+    uses_engine = 'builtins: ["js-string"]' in (tmp_path / "plug.js").read_text(encoding="utf-8")
+    assert uses_engine == (names == OFFERED)
+    assert "js-string" not in (tmp_path / "plug.d.ts").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "core", "words"),
+    [
+        ("size", "(param externref) (result i32)", "expected one of cast, test, "),
+        ("length", "(param externref) (result i64)", "[externref] -> [i64] is no function that engines have"),
+    ],
+)
+def test_functions_for_strings_that_there_are_not(name: str, core: str, words: str) -> None:
+    module = assemble(f'(module (import "wasm:js-string" "{name}" (func {core})))')
+    with pytest.raises(BindingError) as error:
+        generate(read_model(module), name="plug", interface=b"")
+    assert words in str(error.value)
+
+
 # WASI
 
 WASI = """(module
@@ -472,6 +644,59 @@ WASI = """(module
   (func (export "started") (result i32) (global.get $started))
   (func (export "random") (result i32) (call $random (i32.const 0) (i32.const 8)))
   (func (export "environ") (result i32) (call $environ (i32.const 0) (i32.const 4))))"""
+
+
+def test_wasi_denies_what_is_not_granted(tmp_path: Path) -> None:
+    """Every function has an answer: no arguments, no environment, no descriptors, and otherwise no permission."""
+    functions = {
+        "args_get": "(param i32 i32) (result i32)",
+        "args_sizes_get": "(param i32 i32) (result i32)",
+        "environ_get": "(param i32 i32) (result i32)",
+        "environ_sizes_get": "(param i32 i32) (result i32)",
+        "clock_time_get": "(param i32 i64 i32) (result i32)",
+        "fd_write": "(param i32 i32 i32 i32) (result i32)",
+        "fd_prestat_get": "(param i32 i32) (result i32)",
+        "path_open": "(param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)",
+        "random_get": "(param i32 i32) (result i32)",
+        "proc_exit": "(param i32)",
+    }
+    imports = [f'(import "wasi_snapshot_preview1" "{name}" (func ${name} {core}))' for name, core in functions.items()]
+    exports = []
+    for name, core in functions.items():
+        types = re.findall(r"i(?:32|64)", core.partition("(result")[0])
+        arguments = " ".join(f"({type_}.const 3)" for type_ in types)
+        result = "(result i32)" * ("result" in core)
+        exports.append(f'(func (export "{name}") {result} (call ${name} {arguments}))')
+    write_bindings(tmp_path, assemble(f'(module {" ".join(imports)} (memory (export "memory") 1) {" ".join(exports)})'))
+    script = f"""
+      import {{ load }} from "./plug.js";
+      const found = {{}};
+      const plugin = await load();
+      for (const name of {json.dumps(list(functions))}) {{
+        try {{
+          found[name] = plugin[name]();
+        }} catch (error) {{
+          found[name] = [error.name, error.message, plugin.closed];
+        }}
+      }}
+      const granted = await load({{ wasi_snapshot_preview1: {{ clock_time_get: () => 0 }} }});
+      out([found, granted.clock_time_get(), granted.random_get()]);
+    """
+    found, clock, random = node(tmp_path, script)
+    no_descriptor, no_permission = 8, 76
+    assert found == {
+        "args_get": 0,
+        "args_sizes_get": 0,
+        "environ_get": 0,
+        "environ_sizes_get": 0,
+        "clock_time_get": no_permission,
+        "fd_write": no_descriptor,
+        "fd_prestat_get": no_descriptor,
+        "path_open": no_permission,
+        "random_get": no_permission,
+        "proc_exit": ["PluginError", "the plugin exited with code 3", True],
+    }
+    assert (clock, random) == (0, no_permission)
 
 
 def test_wasi_grants_what_the_host_gives_and_no_more(tmp_path: Path) -> None:

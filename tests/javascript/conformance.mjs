@@ -285,8 +285,11 @@ test("null is nothing, and undefined is null", async ({ start }) => {
   same(plugin.pass_null(undefined), null);
   same(plugin.pass_null(), null);
   same(await start({ pass_null: () => undefined }).then((other) => other.pass_null({})), null);
-  same(plugin.any(null), null);
-  same(plugin.any("x"), "x");
+});
+
+test("where the plugin tells nothing of a reference, any value passes as it is", async ({ start }) => {
+  const plugin = await start();
+  for (const value of [null, undefined, "x", 0, NaN, 1n, Symbol.iterator, false, [], () => 1]) same(plugin.any(value), value);
 });
 
 test("references that the guest holds are counted, and released when it is closed", async ({ start }) => {
@@ -314,6 +317,17 @@ test("a closed plugin refuses every call", async ({ start, PluginClosedError, Pl
     const error = refused(call, "PluginClosedError", "the plugin is closed");
     same(error instanceof PluginClosedError && error instanceof PluginError && error instanceof Error, true);
   }
+});
+
+test("a plugin that is closed inside of a call takes and gives no more", async ({ start }) => {
+  const plugin = await start({
+    str: (value) => (plugin.close(), value),
+    run: () => plugin.close(),
+  });
+  refused(() => plugin.str("text"), "PluginClosedError", "the plugin is closed");
+  const other = await start({ run: () => other.close() });
+  other.run();
+  same(other.closed, true);
 });
 
 test("`using` closes a plugin", async ({ start }) => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -65,11 +66,16 @@ def _results(path: str, types: Sequence[ValueType], core: Sequence[ValType | Non
     ]
 
 
-def call_guest(target: str, params: Sequence[Value], given: Sequence[Value], fallible: bool) -> Lines:
-    """Write the body of a function that the host calls: ``target`` is the guest's, ``given`` are its results."""
+def call_guest(
+    target: str, params: Sequence[Value], given: Sequence[Value], fallible: bool, first: Sequence[str] = ()
+) -> Lines:
+    """Write the body of a function that the host calls: ``target`` is the guest's, ``given`` are its results.
+
+    ``first`` are core arguments before those of ``params``.
+    """
     lines = [line for param in params for line in _check(param)]
     sending: Lines = []
-    arguments: list[str] = []
+    arguments = [*first]
     for param in params:
         sent = values.send(param.type, param.core, param.name)
         if values.lies_in_memory(param.type):
@@ -145,7 +151,7 @@ def call_host(
         names += core
         lines += _check_reference(param)
         if isinstance(param.type, FunctionType):
-            arguments.append(f"{callbacks[param.type].maker}({param.name})")
+            arguments.append(_receive_function(param.type, param.name, callbacks))
         else:
             arguments.append(values.receive(param.type, param.core, core))
     if fallible:
@@ -192,6 +198,16 @@ def _return_to_guest(given: Sequence[Value]) -> Lines:
     return lines
 
 
+def callback_type(value_type: FunctionType) -> FunctionType:
+    """Return a type as that of functions that are there: one index is one function, whoever takes it."""
+    return dataclasses.replace(value_type, nullable=False)
+
+
+def _receive_function(value_type: FunctionType, index: str, callbacks: dict[FunctionType, Callback]) -> str:
+    made = f"{callbacks[callback_type(value_type)].maker}({index})"
+    return f"{index} === 0 ? null : {made}" if value_type.nullable else made
+
+
 def callback_maker(callback: Callback, label: str, way: str | None) -> Lines:
     """Write the function that makes a host's function of an index into the guest's table.
 
@@ -203,19 +219,20 @@ def callback_maker(callback: Callback, label: str, way: str | None) -> Lines:
     ]
     given = _results(label, callback.type.results, [_core(value_type) for value_type in callback.type.results])
     known = f"known{callback.number}"
-    entry = "guestFunction(index)" if way is None else f"(...core$) => {way}(index, ...core$)"
-    body = ["if (closed) refuse();", *call_guest("entry$", arguments, given, False)]
-    null = ["  if (index === 0) return null;"] * callback.type.nullable
+    if way is None:
+        entry, called = ["  const entry$ = guestFunction(index);"], call_guest("entry$", arguments, given, False)
+    else:
+        entry, called = [], call_guest(way, arguments, given, False, ["index"])
     return [
         f"const {known} = new Map();",
         "",
         f"const {callback.maker} = (index) => {{",
-        *null,
         f"  let made$ = {known}.get(index);",
         "  if (made$ !== undefined) return made$;",
-        f"  const entry$ = {entry};",
+        *entry,
         f"  made$ = ({', '.join(argument.name for argument in arguments)}) => {{",
-        *(f"    {line}" for line in body),
+        "    if (closed) refuse();",
+        *(f"    {line}" for line in called),
         "  };",
         f"  {known}.set(index, made$);",
         "  return made$;",

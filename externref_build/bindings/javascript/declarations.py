@@ -7,7 +7,7 @@ what it is. Where nothing tells, it is opaque, and where the user names a type, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from externref_build.bindings.javascript import values
@@ -179,10 +179,10 @@ class _Writer:
             return self.value(value_type.inner, core, given=given) + nothing
         if isinstance(value_type, FunctionType):
             params = ", ".join(
-                f"argument{index}: {self.value(param, None, given=True)}"
+                f"argument{index}: {self.value(param, None, given=True, unknown=unknown)}"
                 for index, param in enumerate(value_type.params, 1)
             )
-            spelled = f"({params}) => {self._result(value_type.results, (), given=False)}"
+            spelled = f"({params}) => {self._result(value_type.results, (), given=False, unknown=unknown)}"
             return f"({spelled}) | null" if value_type.nullable else spelled
         return values.typescript(value_type, core)
 
@@ -289,7 +289,7 @@ class _Writer:
         return {
             value_type.resource: None
             for function in functions
-            for value_type in (*(param.type for param in function.params), *function.results)
+            for value_type in _value_types(function)
             if isinstance(value_type, ResourceType) and value_type.resource in self.resources
         }
 
@@ -340,6 +340,14 @@ class _Writer:
 
 
 _ON_OBJECTS: Final = ("method", "get", "set")
+
+
+def _value_types(function: Function) -> Iterator[ValueType]:
+    """Yield the types of all values of a function, and of those that functions among them take and return."""
+    for value_type in (*(param.type for param in function.params), *function.results):
+        yield value_type
+        if isinstance(value_type, FunctionType):
+            yield from (*value_type.params, *value_type.results)
 
 
 def _camel(name: str) -> str:

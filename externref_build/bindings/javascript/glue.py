@@ -14,6 +14,7 @@ from externref_build.bindings.javascript.calls import (
     call_guest,
     call_host,
     callback_maker,
+    callback_type,
     parameters,
     results,
 )
@@ -27,6 +28,7 @@ from externref_build.bindings.javascript.names import (
     key,
     quoted,
 )
+from externref_build.bindings.javascript.strings import JS_STRING, are_the_engines
 from externref_build.bindings.model import (
     ALLOCATOR,
     FUNCTION_TABLE,
@@ -44,6 +46,7 @@ from externref_build.metadata import FunctionType
 
 _OWN: Final = frozenset(
     {
+        "BUILTINS",
         "EXPORTS",
         "INTERFACE",
         "NEEDED",
@@ -65,18 +68,21 @@ _OWN: Final = frozenset(
 _BEYOND_OBJECTS: Final = frozenset({"constructor", "prototype"})
 
 
-def javascript(model: Model, file_name: str, interface: bytes) -> str:
+def javascript(model: Model, file_name: str, interface: bytes, strings: ImportModule | None) -> str:
     """Write the ES module for a module that lies beside it as ``file_name``, with that interface section.
 
-    Raises BindingError for members of host objects that no plugin may reach.
+    ``strings`` is the import module of functions for strings. Raises BindingError for members of host objects that no
+    plugin may reach, and for functions that there are not.
     """
     _refuse_members(model)
+    offered = strings is not None and are_the_engines(strings)
     scope = _Scope(model)
-    load = "\n".join(_load(scope))
+    load = "\n".join(_load(scope, strings is not None))
     constants = [
         f"const ownUrl = () => new URL({quoted(quote(file_name))}, import.meta.url);",
         f"const INTERFACE = {_hash(interface):#010x};",
         f"const EXPORTS = [{', '.join(map(quoted, scope.raw))}];",
+        f"const BUILTINS = {{ builtins: [{quoted('js-string') * offered}] }};",
         "const NEEDED = [\n" + "".join(f"  {needed},\n" for needed in _needed(model)) + "];",
     ]
     about = comment(f"The plugin {file_name}, for JavaScript. {MADE_BY}")
@@ -108,8 +114,9 @@ class _Scope:
         runtime = _runtime_exports(model)
         functions = [function.name for function in model.exports if function.name not in runtime]
         self.callbacks = _callbacks(model)
-        ways = [callback.type.via for callback in self.callbacks.values() if callback.type.via is not None]
-        own = list(dict.fromkeys([*functions, *ways, *model.reference_tables]))
+        self.ways = [callback.type.via for callback in self.callbacks.values() if callback.type.via is not None]
+        """The exports through which functions of the guest are called."""
+        own = list(dict.fromkeys([*functions, *self.ways, *model.reference_tables]))
         variables = zip([*own, *runtime], [*distinct(own, runtime), *runtime], strict=True)
         self.raw = {name: f"${variable}" for name, variable in variables}
         """The variable for each export that the code uses, as it comes from the guest."""
@@ -131,7 +138,7 @@ def _runtime_exports(model: Model) -> list[str]:
 
 def _callbacks(model: Model) -> dict[FunctionType, Callback]:
     types = [
-        param.type
+        callback_type(param.type)
         for entry in model.imports
         for function in (*entry.functions, *(member.function for member in entry.members))
         for param in function.params
@@ -140,7 +147,7 @@ def _callbacks(model: Model) -> dict[FunctionType, Callback]:
     return {found: Callback(number, found) for number, found in enumerate(dict.fromkeys(types), 1)}
 
 
-def _load(scope: _Scope) -> Lines:
+def _load(scope: _Scope, strings: bool) -> Lines:
     model = scope.model
     wasi = "{ ...denied(module, () => $memory.buffer), ...(wasi?.wasiImport ?? wasi) }"
     glue = [
@@ -148,6 +155,7 @@ def _load(scope: _Scope) -> Lines:
         *(f"  {line}" for entry in model.imports for line in _import_module(entry, scope)),
         *([f"  {key(HOST_MODULE)}: {{ {', '.join(sorted(model.host_functions))} }},"] * bool(model.host_functions)),
         *([f"  {WASI_MODULE}: {wasi},"] * model.uses_wasi),
+        *([f"  {key(JS_STRING)}: stringFunctions,"] * strings),
         "});",
     ]
     plugin = [
@@ -203,7 +211,8 @@ def _initialize(model: Model, scope: _Scope) -> Lines:
 def _close(scope: _Scope) -> Lines:
     """Write `close`: what the plugin was made of is let go, and every later call is refused."""
     model = scope.model
-    names = dict.fromkeys([*(function.name for function in model.exports), *[ALLOCATOR] * model.has_allocator])
+    own = [function.name for function in model.exports]
+    names = dict.fromkeys([*own, *scope.ways, *[ALLOCATOR] * model.has_allocator])
     functions = [scope.raw[name] for name in names]
     memory = f"{scope.raw[MEMORY_EXPORT]} = {{ get buffer() {{ return refuse(); }} }};" if model.has_memory else None
     return [

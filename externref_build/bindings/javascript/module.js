@@ -120,14 +120,15 @@ const compile = async (given) => {
     const url = new URL(source, globalThis.document?.baseURI);
     if (url.protocol === "file:") {
       const { readFile } = await import(/* webpackIgnore: true */ /* @vite-ignore */ "node:fs/promises");
-      return WebAssembly.compile(await readFile(url));
+      return WebAssembly.compile(await readFile(url), BUILTINS);
     }
     source = await fetch(url);
   }
-  if (typeof Response === "undefined" || !(source instanceof Response)) return WebAssembly.compile(source);
+  if (typeof Response === "undefined" || !(source instanceof Response)) return WebAssembly.compile(source, BUILTINS);
   if (!source.ok) throw new Error(`${source.url} cannot be loaded: ${source.status} ${source.statusText}`);
   const isMarked = source.headers.get("Content-Type")?.trim().toLowerCase() === "application/wasm";
-  return isMarked && WebAssembly.compileStreaming ? WebAssembly.compileStreaming(source) : WebAssembly.compile(await source.arrayBuffer());
+  if (isMarked && WebAssembly.compileStreaming) return WebAssembly.compileStreaming(source, BUILTINS);
+  return WebAssembly.compile(await source.arrayBuffer(), BUILTINS);
 };
 
 let compiled;
@@ -156,4 +157,35 @@ const denied = (module, memory) => {
   };
   const empty = { args_get: () => 0, environ_get: () => 0, args_sizes_get: nothing, environ_sizes_get: nothing };
   return { ...functions, ...empty, proc_exit: exit };
+};
+
+const trapUnless = (condition, message) => {
+  if (!condition) throw new WebAssembly.RuntimeError(message);
+};
+
+const asString = (value) => {
+  trapUnless(typeof value === "string", "illegal cast");
+  return value;
+};
+
+const offsetIn = (text, offset) => {
+  trapUnless(offset >>> 0 < asString(text).length, "string offset out of bounds");
+  return offset >>> 0;
+};
+
+const stringFunctions = {
+  cast: asString,
+  test: (value) => (typeof value === "string" ? 1 : 0),
+  fromCharCode: (unit) => String.fromCharCode(unit),
+  fromCodePoint(point) {
+    trapUnless(point >>> 0 <= 0x10ffff, "invalid code point");
+    return String.fromCodePoint(point);
+  },
+  charCodeAt: (text, offset) => asString(text).charCodeAt(offsetIn(text, offset)),
+  codePointAt: (text, offset) => asString(text).codePointAt(offsetIn(text, offset)),
+  length: (text) => asString(text).length,
+  concat: (first, second) => asString(first) + asString(second),
+  substring: (text, start, end) => (start >>> 0 > end >>> 0 ? "" : asString(text).substring(start >>> 0, end >>> 0)),
+  equals: (first, second) => ((first === null ? null : asString(first)) === (second === null ? null : asString(second)) ? 1 : 0),
+  compare: (first, second) => (asString(first) === asString(second) ? 0 : first < second ? -1 : 1),
 };

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from externref_build.bindings.model import ANY_REFERENCE
 from externref_build.metadata import ListType, OptionType, ResourceType, ValueType
 from externref_build.wasm.types import F32, F64, I32, I64, ValType
 
@@ -160,7 +161,7 @@ def ranged(value_type: ValueType, core: ValType | None) -> str | None:
 def send(value_type: ValueType, core: ValType | None, name: str) -> str:
     """Spell the core value of what a host passes. What lies in memory is its address; `size` then holds its length."""
     if isinstance(value_type, ResourceType):
-        return f"{name} ?? null" if value_type.nullable else name
+        return f"{name} ?? null" if value_type.nullable and value_type != ANY_REFERENCE else name
     if isinstance(value_type, OptionType):
         return f"{name} == null ? (size = 0) : {send(value_type.inner, core, name)}"
     if lies_in_memory(value_type):
