@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from externref_build.errors import ContradictoryMetadataError, MalformedMetadataError, raise_together
@@ -20,6 +21,8 @@ INTERFACE_SECTION = "externref.interface"
 INTERFACE_VERSION = 1
 
 _EXPORT = 0xFFFFFFFF
+_SHOWN = 8
+"""How many of the things that contradict each other an error spells."""
 _AGREE = "parts of the guest declare the same function differently: make them agree, and rebuild the guest"
 _REBUILD = "the guest was built with another version of its SDK, or the file is damaged: rebuild the guest"
 
@@ -107,15 +110,15 @@ def group_records(records: Iterable[Record]) -> list[list[Record]]:
 def contradiction_of_records(records: Sequence[Record], function: str | None) -> ContradictoryMetadataError:
     """Say how records of one function disagree, and what that ``function`` is if the module has it."""
     return ContradictoryMetadataError(
-        f"records of {records[0].label} disagree: {'; '.join(map(_spell, records))}",
+        f"records of {records[0].label} disagree: {_first(map(_spell, records), '; ')}",
         where=_place("metadata records", records, function),
         remedy=_AGREE,
     )
 
 
 def _spell(record: Record) -> str:
-    positions = [str(position) for position, is_reference in enumerate(record.references, 1) if is_reference]
-    return f"{len(record.references)} values with references at {', '.join(positions) or 'none'}"
+    positions = (position for position, is_reference in enumerate(record.references, 1) if is_reference)
+    return f"{len(record.references)} values with references at {_first(positions, ', ') or 'none'}"
 
 
 _T = TypeVar("_T")
@@ -129,8 +132,14 @@ def _group(items: Iterable[_T], name: Callable[[_T], Hashable], content: Callabl
 
 
 def _place(what: str, declared: Sequence[Record | InterfaceFunction], function: str | None) -> str:
-    place = f"{what} at offsets {', '.join(hex(entry.offset) for entry in declared)}"
+    place = f"{what} at offsets {_first((hex(entry.offset) for entry in declared), ', ')}"
     return place if function is None else f"{function}; {place}"
+
+
+def _first(items: Iterable[object], separator: str) -> str:
+    """Spell the first few items, and tell where there are more."""
+    shown = [str(item) for item in islice(items, _SHOWN + 1)]
+    return separator.join([*shown[:_SHOWN], "..."] if len(shown) > _SHOWN else shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,7 +389,7 @@ def contradiction_of_interfaces(
 ) -> ContradictoryMetadataError:
     """Say how declarations of one function disagree, and what that ``function`` is if the module has it."""
     return ContradictoryMetadataError(
-        f"declarations of {functions[0].label} disagree: {'; '.join(map(str, functions))}",
+        f"declarations of {functions[0].label} disagree: {_first(functions, '; ')}",
         where=_place("interface records", functions, function),
         remedy=_AGREE,
     )

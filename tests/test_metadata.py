@@ -141,6 +141,17 @@ def test_contradictory_records() -> None:
     )
 
 
+def test_an_error_about_any_number_of_contradictions_can_be_read() -> None:
+    records = [Record("a", "f", tuple(bit == number for bit in range(40)), number) for number in range(40)]
+    error = contradiction_of_records([Record("a", "f", (True,) * 100_000), *records], None)
+    assert error.summary.startswith(
+        "records of import `a.f` disagree: 100000 values with references at 1, 2, 3, 4, 5, 6, 7, 8, ...; "
+        "40 values with references at 1; 40 values"
+    )
+    assert error.summary.endswith("40 values with references at 7; ...")
+    assert error.where == "metadata records at offsets 0x0, 0x0, 0x1, 0x2, 0x3, 0x4, 0x5, 0x6, ..."
+
+
 def line(**changes: object) -> dict[str, object]:
     entry: dict[str, object] = {
         "v": 1,
