@@ -131,7 +131,9 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 
 @contextmanager
-def opened(browser: Browser, url: str, script: str = OBSERVE, *, stopped: bool = False) -> Iterator[Page]:
+def opened(
+    browser: Browser, url: str, script: str = OBSERVE, *, stopped: bool = False, size: tuple[int, int] = (800, 500)
+) -> Iterator[Page]:
     """Open the game; fail if the page complains. ``stopped``: no time passes but what the test lets pass."""
     complaints: list[str] = []
 
@@ -139,7 +141,7 @@ def opened(browser: Browser, url: str, script: str = OBSERVE, *, stopped: bool =
         if message.type in ("error", "warning"):
             complaints.append(f"{message.type}: {message.text}")
 
-    page = browser.new_page(viewport={"width": 800, "height": 500})
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]})
     page.on("console", listen)
     page.on("pageerror", lambda error: complaints.append(f"uncaught: {error}"))
     page.add_init_script(script)
