@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -34,6 +35,19 @@ def succeeded(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout + done.stderr
 
 
+def without_numbers(text: str) -> str:
+    return re.sub(r"\d[\d.]*", "#", text)
+
+
+def documented_check() -> str:
+    """Return what docs/cli.md shows of the wheel of a new project."""
+    page = (Path(__file__).resolve().parent.parent / "docs" / "cli.md").read_text(encoding="utf-8")
+    [shown] = re.findall(
+        r"^\$ externref-build check dist/\*\.whl --project \.\n(.*?)^```", page, re.MULTILINE | re.DOTALL
+    )
+    return str(shown)
+
+
 @pytest.mark.once
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_new_project_builds_tests_and_passes_check(
@@ -60,8 +74,12 @@ def test_a_new_project_builds_tests_and_passes_check(
     [sdist] = (project / "dist").glob("*.tar.gz")
     assert "guest/src/lib.rs" in sdist_files(sdist)
     lint(wheel, sdist)
-    check = [sys.executable, "-m", "externref_build", "check", str(wheel), "--project", "."]
-    assert "nothing is wrong with 1 wheel" in succeeded(run(*check, folder=project, environ=environ))
+    name = str(wheel.relative_to(project))
+    check = [sys.executable, "-m", "externref_build", "check", name, "--project", "."]
+    checked = run(*check, folder=project, environ=environ)
+    assert "nothing is wrong with 1 wheel" in succeeded(checked)
+    if backend == "setuptools":
+        assert without_numbers(checked.stdout.replace("My.Plugin", "my-plugin")) == without_numbers(documented_check())
 
     python = str(make_venv())
     install = [python, "-m", "pip", "install", "--quiet", str(wheel), "pytest>=8"]
