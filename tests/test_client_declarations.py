@@ -333,3 +333,28 @@ def test_the_documented_example(tmp_path: Path) -> None:
         "client.[method]Object3D.add",
         "client.[set]Vector3.x",
     }
+
+
+def test_lines_stay_what_they_are(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    lines = [
+        "namespace client {",
+        "struct Node {",
+        "    Node &next();",
+        "};",
+        "struct Element { void f(); };",
+        "}",
+        "#line 100",
+        "namespace client { struct Late { void g(); }; }",
+        "int use(client::Late &late) { return late.missing(); }",
+    ]
+    project(tmp_path, {"guest/plug.cpp": "\n".join([*lines, ""])}, std="c++17")
+    with pytest.raises(GuestBuildError):
+        build(tmp_path)
+    shown = capfd.readouterr().err
+    assert "guest/plug.cpp:101:" in shown
+    assert "externref" not in shown, "the members that hold references are nobody's business"
+
+    (tmp_path / "guest/plug.cpp").write_text("\n".join([*lines[:6], lines[8], ""]))
+    with pytest.raises(GuestBuildError):
+        build(tmp_path)
+    assert "guest/plug.cpp:7:" in capfd.readouterr().err

@@ -69,6 +69,7 @@ class ClientClass:
     place: Place
     end: int
     """Offset of its closing brace in the preprocessed source, in bytes."""
+    end_place: Place
     has_constructor: bool
     special: frozenset[Special]
     """Special members that the user declares."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from externref_build.errors import ExternrefBuildError, raise_together
 from externref_build.guests.client.declarations import Bound, Client, ClientClass, Kind, Special, fault
-from externref_build.guests.client.syntax import PLACE, Node, read_namespaces
+from externref_build.guests.client.syntax import END, PLACE, Node, read_namespaces
 from externref_build.guests.client.types import Types, UnboundError, Value
 from externref_build.metadata import ResourceType
 
@@ -115,6 +115,7 @@ class _Reader:
                     base=self._base(node),
                     place=node[PLACE],
                     end=end,
+                    end_place=node[END],
                     has_constructor=any(member["kind"] == "CXXConstructorDecl" for member in declared),
                     special=self._specials(node, name),
                     destructors=_destructors(declared, path, name),

@@ -1,10 +1,11 @@
 """What the compiler gets to see: the preprocessed source, in which each root class of the namespace holds a reference.
 
-All of it goes in just before a closing brace, so lines stay what they are.
+All of it goes in just before a closing brace, in lines of its own, behind which the user's go on as they were.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from externref_build.guests.client.declarations import ClientClass, Special
@@ -40,9 +41,16 @@ def shadow(source: bytes, classes: Iterable[ClientClass]) -> bytes:
     pieces = []
     end = len(source)
     for declared in sorted(classes, key=lambda declared: -declared.end):
-        pieces += [source[declared.end : end], _members(declared).encode()]
+        pieces += [source[declared.end : end], _lines(declared).encode()]
         end = declared.end
     return b"".join((_DECLARATIONS, source[:end], *reversed(pieces)))
+
+
+def _lines(declared: ClientClass) -> str:
+    place = declared.end_place
+    members = _members(declared)
+    marker = f"# {place.line} {json.dumps(place.file, ensure_ascii=False)}"
+    return f'\n# 1 "reference of client::{declared.name}"\n{members}\n{marker}\n' if members else ""
 
 
 def _members(declared: ClientClass) -> str:

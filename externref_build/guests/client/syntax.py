@@ -28,8 +28,8 @@ class Place:
         return f"{self.file}:{self.line}"
 
 
-PLACE = "place"
-"""The key under which each declaration has its `Place`."""
+PLACE, END = "place", "end place"
+"""The keys under which each declaration has its `Place`, and that of its last token."""
 
 _NAMESPACE = "client"
 
@@ -80,14 +80,15 @@ class _Places:
                 pending.extend(reversed(value))
             elif isinstance(value, dict):
                 self._visit(value)
-                pending.extend(value[key] for key in reversed(value) if key not in ("loc", "range", PLACE))
+                pending.extend(value[key] for key in reversed(value) if key not in ("loc", "range", PLACE, END))
 
     def _visit(self, node: Node) -> None:
         for key in ("loc", "range"):
             for place in _locations(node.get(key)):
                 self._advance(place)
-                if key == "loc":
-                    node[PLACE] = Place(self.presumed_file or self.file, self.presumed_line or self.line)
+                node[PLACE if key == "loc" else END] = Place(
+                    self.presumed_file or self.file, self.presumed_line or self.line
+                )
 
     def _advance(self, place: Node) -> None:
         if "file" in place:
