@@ -14,6 +14,7 @@ def update_page(results: dict[str, Any], page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     parts = {
         "machine": results["machine"],
+        "aims": _aims(results),
         "in-process": _in_process(results),
         "processes": _processes(results),
         "memory": _memory(results),
@@ -36,10 +37,55 @@ def replace_part(text: str, name: str, content: str) -> str:
     return f"{before}{begin}\n{content}\n{end}{after}"
 
 
+def _aims(results: dict[str, Any]) -> str:
+    """Set what was reached against what the project set out to reach."""
+    in_process, processes, start = results["in_process"], results["processes"], results["start"]
+    rows = []
+    for size, alone, whole in (
+        ("medium", "25\u00d7", "8\u00d7"),
+        ("several", "", ""),
+        ("large", "50\u00d7", "30\u00d7"),
+    ):
+        peer, ours = (processes[size][name]["cpu"] for name in ("externref-cli", "externref-build"))
+        module = _megabytes(in_process[size]["bytes"])
+        rows.append(
+            (f"faster than externref-cli, in a build: {module}", alone, times(peer / in_process[size]["process"]))
+        )
+        rows.append((f"faster than externref-cli, as a command: {module}", whole, times(peer / ours)))
+    small, large, programs = in_process["small"], in_process["large"], processes["large"]
+    module = _megabytes(large["bytes"])
+    beyond = (
+        programs["externref-build"]["peak_kib"] * 1024 - large["bytes"] - results["sizes"]["large"]["externref-build"]
+    )
+    command, modules = (start[name]["cpu"] for name in ("externref-build --version", "python with the modules needed"))
+    rows += [
+        (
+            f"read, process and write, against read and write: {module}",
+            "2\u00d7",
+            times(large["read, process, write"] / large["read, write"]),
+        ),
+        (
+            f"as a command, against wasm-tools strip: {module}",
+            "3\u00d7",
+            times(programs["externref-build"]["cpu"] / programs["wasm-tools strip"]["cpu"]),
+        ),
+        (f"in a build: {_megabytes(small['bytes'])}", "10 ms", milliseconds(small["process"])),
+        ("start, against Python with the modules needed", "1\u00d7", times(command / modules)),
+        (f"peak of memory beyond input and output: {module}", "20 MiB", f"{beyond / 2**20:.0f} MiB"),
+    ]
+    for sizes in (results["sizes"]["medium"], results["sizes"]["large"]):
+        ratio = sizes["externref-build, stripped"] / sizes["externref-cli, stripped"]
+        module = _megabytes(sizes["input"])
+        rows.append(
+            (f"size of the output, against externref-cli's, both stripped: {module}", "1\u00d7", f"{ratio:.2f}\u00d7")
+        )
+    return table(("", "aim", "measured"), rows)
+
+
 def _in_process(results: dict[str, Any]) -> str:
     rows = []
     for size, found in results["in_process"].items():
-        peer = results["processes"][size]["externref-cli"]["seconds"]
+        peer = results["processes"][size]["externref-cli"]["cpu"]
         rows.append(
             (
                 _megabytes(found["bytes"]),
@@ -58,10 +104,10 @@ def _in_process(results: dict[str, Any]) -> str:
 def _processes(results: dict[str, Any]) -> str:
     rows = []
     for size, programs in results["processes"].items():
-        ours = programs["externref-build"]["seconds"]
+        ours = programs["externref-build"]["cpu"]
         row = [_megabytes(results["in_process"][size]["bytes"]), milliseconds(ours)]
         for peer in PEERS:
-            seconds = programs[peer]["seconds"] if peer in programs else None
+            seconds = programs[peer]["cpu"] if peer in programs else None
             row.append("" if seconds is None else f"{milliseconds(seconds)} ({times(seconds / ours)})")
         rows.append(row)
     return table(("module", "externref-build", *PEERS), rows)
@@ -79,7 +125,7 @@ def _memory(results: dict[str, Any]) -> str:
 
 
 def _start(results: dict[str, Any]) -> str:
-    rows = [(f"`{name}`", milliseconds(found["seconds"])) for name, found in results["start"].items()]
+    rows = [(f"`{name}`", milliseconds(found["cpu"])) for name, found in results["start"].items()]
     return table(("command", "time"), rows)
 
 

@@ -24,7 +24,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
     rcParams["font.size"] = 9
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     seconds, memory = figure.subplots(1, 2)
-    _lines(seconds, results, "seconds", 1)
+    _lines(seconds, results, "cpu", 1)
     _lines(memory, results, "peak_kib", 1 / 1024)
     seconds.set_ylabel("whole process, seconds")
     memory.set_ylabel("peak of memory, MiB")

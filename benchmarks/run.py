@@ -19,7 +19,7 @@ from guest_loops import measure_loops
 from page import update_page
 from plot import draw
 from prepare import prepare
-from processing import measure_in_process, measure_processes, measure_sizes, measure_start
+from processing import measure_processing, measure_sizes, measure_start
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -33,8 +33,7 @@ def main() -> None:
     subjects = prepare(options.cache)
     results = {
         "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
-        "in_process": measure_in_process(subjects, options.rounds),
-        "processes": measure_processes(subjects, options.rounds),
+        **measure_processing(subjects, options.rounds),
         "start": measure_start(options.rounds),
         "sizes": measure_sizes(subjects),
         "loops": measure_loops(subjects, options.rounds),

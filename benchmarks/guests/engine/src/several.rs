@@ -14,6 +14,8 @@ pub extern "C" fn calculate(version: u32, source: *const u8, length: usize) -> f
     match version {
         20 => calculate!(boa_engine_20, source),
         19 => calculate!(boa_engine_19, source),
+        #[cfg(feature = "oldest")]
+        17 => calculate!(boa_engine_17, source),
         _ => calculate!(boa_engine, source),
     }
 }
