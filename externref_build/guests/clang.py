@@ -58,9 +58,9 @@ def build_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestMod
     Raises ToolchainError if there is no compiler, ConfigError for sources that are not there, and GuestBuildError if
     the compiler fails; its own diagnostics have been shown then.
     """
-    build = _Build.of(module, environ)
     sources = find_sources(module)
     _provide_sdk(module.project_dir)
+    build = _Build.of(module, environ)
     write_whole(build.folder.parent / "compile_commands.json", build.compile_commands(map(build.unit, sources)))
     units, fresh = build.units(sources)
     if build.freestanding:
