@@ -82,6 +82,11 @@ def test_a_javascript_host_calls_back_with_objects(tmp_path: Path) -> None:
     assert node(tmp_path, script) == [None, True, True, None, "TypeError", []]
 
 
+def test_a_way_back_that_nothing_is_left_of() -> None:
+    text = f'(module (func (export "{WAY}") (param i32 externref i32) (result externref) (ref.null extern)))'
+    assert read_model(assemble(text)).exports == ()
+
+
 WRONG_WAYS = {
     "none": (GUEST.replace(WAY, "other"), "to be called through export `.*` of type .*, and there is none"),
     "another type": (

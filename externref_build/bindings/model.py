@@ -58,6 +58,9 @@ INITIALIZER: Final = "_initialize"
 _RUNTIME_EXPORTS: Final = {ALLOCATOR, INITIALIZER, "_start", "__wasm_call_ctors"}
 """Functions that are not the plugin's own; without a record of the interface they are no method of it."""
 
+_WAY_BACK: Final = "[callback]"
+"""How the names of exports begin that call functions of the guest, also where no import is left that passes one."""
+
 _HOST_FUNCTIONS: Final = {"fail": FuncType((I32, I32)), "panic": FuncType((I32,) * 6)}
 
 MemberKind: TypeAlias = Literal["constructor", "method", "static", "get", "set", "global"]
@@ -271,7 +274,8 @@ def _exports(module: Module, declared: Declared, hidden: Set[str]) -> Iterator[F
         if module_name is None and name not in exported:
             raise BindingError(f"the interface names export `{name}`, which the module does not have", remedy=_CHANGED)
     for name in sorted(exported):
-        if name not in _RUNTIME_EXPORTS | hidden or (None, name) in declared:
+        internal = name in _RUNTIME_EXPORTS | hidden or name.startswith(_WAY_BACK)
+        if not internal or (None, name) in declared:
             yield _function(None, name, module.func_type(exported[name].index), declared)
 
 
