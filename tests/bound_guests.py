@@ -38,6 +38,34 @@ def assemble(text: str, *interface: dict[str, Any]) -> bytes:
     return module + custom_section(INTERFACE_SECTION, lines.encode()) if interface else module
 
 
+_CALLBACKS = [
+    ("on", {"fn": [["f64", {"ref": "Event"}], ["bool"]], "via": "call_on"}),
+    ("off", {"fn": [["f64", {"ref": "Event"}], ["bool"]], "via": "call_on", "null": True}),
+]
+
+
+def callback_guest() -> bytes:
+    """Assemble a guest that hands functions to its host, to be called through an export, with references."""
+    imports = "".join(
+        f'(import "client" "[method]Target.{name}" (func ${name} (param externref i32)))' for name, _ in _CALLBACKS
+    )
+    this = ("this", {"ref": "Target"})
+    return assemble(
+        f"""(module {imports}
+          (global $depth (mut i32) (i32.const 0))
+          (table $kept (export "externrefs") 2 externref)
+          (func (export "listen") (param externref)
+            (call $on (local.get 0) (i32.const 7))
+            (call $off (local.get 0) (i32.const 7))
+            (call $off (local.get 0) (i32.const 0)))
+          (func (export "call_on") (param i32 f64 externref) (result i32)
+            (table.set $kept (i32.const 0) (local.get 2))
+            (i32.and (i32.eq (local.get 0) (i32.const 7)) (f64.gt (local.get 1) (f64.const 1)))))""",
+        *(imported("client", f"[method]Target.{name}", [this, ("listener", type_)]) for name, type_ in _CALLBACKS),
+        exported("listen", [("target", {"ref": "Target"})], []),
+    )
+
+
 def write_package(
     folder: Path, module: bytes, *, name: str = "plug", types: dict[str, str] | None = None, **sources: str
 ) -> str:

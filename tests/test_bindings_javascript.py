@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from bound_guests import assemble, exported, imported
+from bound_guests import assemble, callback_guest, exported, imported
 from javascript_guests import echo_guest
 from javascript_hosts import SCRIPTS, node, run, type_errors, write_bindings
 from registry import npm_program
@@ -460,34 +460,6 @@ def test_types_of_the_user_that_are_none(types: dict[str, str], words: str) -> N
     with pytest.raises(BindingError) as error:
         generate(read_model(echo_guest()), name="plug", interface=b"", types=types)
     assert words in str(error.value)
-
-
-CALLBACKS = [
-    ("on", {"fn": [["f64", {"ref": "Event"}], ["bool"]], "via": "call_on"}),
-    ("off", {"fn": [["f64", {"ref": "Event"}], ["bool"]], "via": "call_on", "null": True}),
-]
-
-
-def callback_guest() -> bytes:
-    """Assemble a guest that hands functions to its host, to be called through an export, with references."""
-    imports = "".join(
-        f'(import "client" "[method]Target.{name}" (func ${name} (param externref i32)))' for name, _ in CALLBACKS
-    )
-    this = ("this", {"ref": "Target"})
-    return assemble(
-        f"""(module {imports}
-          (global $depth (mut i32) (i32.const 0))
-          (table $kept (export "externrefs") 2 externref)
-          (func (export "listen") (param externref)
-            (call $on (local.get 0) (i32.const 7))
-            (call $off (local.get 0) (i32.const 7))
-            (call $off (local.get 0) (i32.const 0)))
-          (func (export "call_on") (param i32 f64 externref) (result i32)
-            (table.set $kept (i32.const 0) (local.get 2))
-            (i32.and (i32.eq (local.get 0) (i32.const 7)) (f64.gt (local.get 1) (f64.const 1)))))""",
-        *(imported("client", f"[method]Target.{name}", [this, ("listener", type_)]) for name, type_ in CALLBACKS),
-        exported("listen", [("target", {"ref": "Target"})], []),
-    )
 
 
 def test_functions_of_the_guest_take_references(tmp_path: Path) -> None:

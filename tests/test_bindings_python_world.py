@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from bound_guests import assemble, bind, exported, imported, write_package
+from bound_guests import assemble, bind, callback_guest, exported, imported, write_package
 
 from externref_build.bindings.model import read_model
 from externref_build.errors import BindingError
@@ -48,6 +48,19 @@ class Vector3:
 
 
 counted: list[float] = []
+
+
+class Target:
+    """A class whose objects keep functions of the plugin."""
+
+    def __init__(self) -> None:
+        self.listeners: list[Any] = []
+
+    def on(self, listener: Any) -> None:
+        self.listeners.append(listener)
+
+    def off(self, listener: Any) -> None:
+        self.listeners.append(listener)
 
 
 CLIENT = """(module
@@ -370,3 +383,18 @@ def test_an_exit_ends_the_plugin_not_the_host(reach: ModuleType) -> None:
         plugin.exits()
     with pytest.raises(reach.PluginClosedError):
         plugin.started()
+
+
+def test_a_function_of_the_plugin_is_one_callable_whoever_takes_it(tmp_path: Path) -> None:
+    host = bind(tmp_path, callback_guest())
+    target = Target()
+    with host.Plug.load(client={"Target": Target}) as plugin:
+        plugin.listen(target)
+        on, off, none = target.listeners
+        assert on is off
+        assert none is None
+        assert [on(2.0, object()), on(0.0, object())] == [True, False]
+        with pytest.raises(TypeError, match="Event"):
+            on(2.0, None)
+    with pytest.raises(host.PluginClosedError):
+        on(2.0, object())

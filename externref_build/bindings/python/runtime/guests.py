@@ -75,7 +75,7 @@ class _Guest:
         self._owners: list[weakref.ref[Any]] = []
         """Arrays over the memory, which live as long as a view of it."""
         self._allocate: Callable[..., Any] | None = None
-        self._callbacks: dict[tuple[int, int], Callable[..., Any]] = {}
+        self._callbacks: dict[tuple[int, str | int], Callable[..., Any]] = {}
         self.store.set_limits(
             -1 if limits.memory is None else limits.memory, -1 if limits.table is None else limits.table
         )
@@ -232,8 +232,9 @@ class _Guest:
         self.panic = GuestPanic(text, path, line, column)
 
     def callback(self, index: int, kind: _Callback) -> Callable[..., Any]:
-        """Return a function that calls one in the guest's table. Raises GuestFault if there is none of the type."""
-        known = self._callbacks.get((index, id(kind)))
+        """Return the function that calls one of the guest's. Raises GuestFault if there is none of the type."""
+        key = (index, kind.via or id(kind))
+        known = self._callbacks.get(key)
         if known is not None:
             return known
         params = {f"argument {number}": param for number, param in enumerate(kind.params, 1)}
@@ -254,7 +255,7 @@ class _Guest:
                 raise TypeError(f"a function of the plugin takes {len(params)} arguments, {len(args)} were given")
             return call(*args)
 
-        self._callbacks[index, id(kind)] = checked
+        self._callbacks[key] = checked
         return checked
 
     # Memory
