@@ -95,13 +95,13 @@ def address(program: Path) -> Iterator[str]:
 
 def find_browser() -> str:
     """Return the path of a Chromium; fail with what to do if there is none."""
-    chosen = os.environ.get("PONG_CHROMIUM")
+    chosen = os.environ.get("EXTERNREF_CHROMIUM")
     found = next(filter(None, map(shutil.which, [chosen] if chosen else BROWSERS)), None)
     if found is None:
         looked_for = chosen or ", ".join(BROWSERS)
         pytest.fail(
             f"there is no Chromium (looked for {looked_for}); install Debian's: apt-get install chromium, "
-            "or name another one with the variable PONG_CHROMIUM",
+            "or name another one with the variable EXTERNREF_CHROMIUM",
             pytrace=False,
         )
     return found
