@@ -171,12 +171,17 @@ def test_guests_in_c_need_no_rust(tmp_path: Path) -> None:
     esac"""
     compiler = program(tmp_path / "bin" / "clang", script)
     project(tmp_path, 'sources = ["guest/*.c"]\ntarget = "wasm32-wasip1"\n', main_c="")
+    without_linker = checks(tmp_path, PATH=str(compiler.parent), CARGO="")["compiler for C and C++"]
+    assert f"has no linker for WebAssembly: it looks for {tmp_path}/bin/ld" in without_linker.detail
     program(tmp_path / "bin" / "ld", "")
     found = checks(tmp_path, PATH=str(compiler.parent), CARGO="")
     assert found["Rust"].state == found["linker for this machine"].state == "optional"
     assert found["compiler for C and C++"] == Check("compiler for C and C++", "ok", f"clang 99.1 ({compiler})")
     assert found["C library of WASI"].state == "missing"
     assert "stdlib.h" in found["C library of WASI"].detail
+    silent = program(tmp_path / "bin" / "silent", 'test "$1" = --version && echo "clang version 99.2"; exit 0')
+    named = checks(tmp_path, PATH=str(compiler.parent), CARGO="", EXTERNREF_COMPILER="silent")
+    assert named["compiler for C and C++"].detail == f"{silent} (clang 99.2) does not tell which linker it would start"
     named = checks(tmp_path, PATH=str(compiler.parent), CARGO="", EXTERNREF_COMPILER="clang-1")
     assert named["compiler for C and C++"].state == "missing"
     assert 'compiler = "clang-1" names a command that is not there' in named["compiler for C and C++"].detail

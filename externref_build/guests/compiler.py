@@ -130,14 +130,25 @@ def _probe(path: str, folder: Path, environ: Mapping[str, str]) -> tuple[str, st
     version = f"clang {number[1]}" if number else told
     probe = run((path, "--target=wasm32", "-x", "c", "-c", "-o", "-", "-"), cwd=folder, environ=environ)
     if probe.status != 0:
-        raise ToolchainError(f"{path} ({version}) is built without the target wasm32", remedy=_INSTALL)
+        raise ToolchainError(
+            f"{path} ({version}) is built without the target wasm32",
+            where=f"{path} --target=wasm32",
+            remedy=_INSTALL,
+        )
     plan = run((path, "-###", "--target=wasm32", "-nostdlib", "-x", "c", "-"), cwd=folder, environ=environ).stderr
+    if not plan.strip():
+        raise ToolchainError(
+            f"{path} ({version}) does not tell which linker it would start",
+            where=f"{path} -### --target=wasm32",
+            remedy=_INSTALL,
+        )
     named = shlex.split(plan.splitlines()[-1])[0]
     linker = shutil.which(named, path=environ.get("PATH"))
     if linker is None:
         suffix = Path(path).name.removeprefix("clang")
         raise ToolchainError(
             f"{path} ({version}) has no linker for WebAssembly: it looks for {named}",
+            where=f"PATH={environ.get('PATH', '')}",
             remedy=f"apt-get install lld{suffix}, or what your system calls it",
         )
     return version, linker
