@@ -23,7 +23,8 @@ from externref_build.config import Config
 from externref_build.errors import ConfigError
 from externref_build.output import write_whole
 
-_BILL: Final = re.compile(r"[^/]+\.dist-info/sboms/[^/]+\.json")
+_BILL: Final = re.compile(r"[^/]+\.dist-info/sboms/[^/]+\.cyclonedx\.json")
+"""What maturin calls its own; others are packed as they are."""
 
 _PATTERN_OF_MANIFEST: Final = "Cargo.*"
 """Cargo.toml, and Cargo.lock, which may not be there yet."""
