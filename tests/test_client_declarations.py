@@ -182,6 +182,17 @@ def test_what_nobody_uses_is_not_imported(tmp_path: Path) -> None:
     assert found == {"client.[global]pi": "() -> f64"}
 
 
+def test_the_allocator_is_there_for_those_who_take_text(tmp_path: Path) -> None:
+    exports = []
+    for result in ("int", "const char *"):
+        declarations = f"namespace client {{ struct Node {{ {result} get_name(); }}; extern Node &node; }}"
+        use = 'EXTERNREF_EXPORT("use", void, use) { client::node.get_name(); }'
+        source = f'#include "externref.hpp"\n{declarations}\n{use}\n'
+        path = build(project(tmp_path / result[:3], {"guest/plug.cpp": source}, std="c++17"))
+        exports.append({export.name for export in decode_module(path.read_bytes()).exports})
+    assert [("cabi_realloc" in names) for names in exports] == [False, True]
+
+
 def errors_of(folder: Path) -> list[str]:
     with pytest.raises(ExternrefBuildError) as caught:
         build(folder)

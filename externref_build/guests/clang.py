@@ -66,7 +66,8 @@ def build_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestMod
     if build.freestanding:
         units.append(build.sdk_unit("freestanding.c"))
     fresh &= build.run_all(units)
-    if any(symbol in unit.output.read_bytes() for unit in units for symbol in _USERS_OF_MEMORY):
+    users = (unit.output.read_bytes() for unit in units if _SDK_COPY.name not in unit.inputs[0].parts)
+    if any(symbol in content for content in users for symbol in _USERS_OF_MEMORY):
         units.append(build.sdk_unit("memory.c"))
         fresh &= build.run_all(units[-1:])
     link = build.link(units)
