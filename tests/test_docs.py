@@ -97,7 +97,9 @@ def test_the_readme_names_versions_of_python_that_are_tested() -> None:
 
 def test_tests_that_are_named_are_there() -> None:
     named = {
-        name for page in (ROOT / "docs").glob("*.md") for name in re.findall(r"`(test_\w+\.py)`", page.read_text())
+        name
+        for page in (ROOT / "docs").glob("*.md")
+        for name in re.findall(r"`(test_\w+\.py)`", page.read_text(encoding="utf-8"))
     }
     assert len(named) > 20
     assert named <= {path.name for path in (ROOT / "tests").rglob("test_*.py")}

