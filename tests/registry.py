@@ -26,6 +26,8 @@ NPM_PROGRAMS = {
     "deno": "2.9.6",
     "publint": "0.3.25",
     "typescript": "7.0.2",
+    "vite": "8.3.8",
+    "webpack": "5.112.2",
 }
 """Packages whose programs lie in packages for each platform."""
 WASM_TEST_SUITE = "0.7.5"

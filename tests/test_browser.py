@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from bound_guests import assemble, exported
 from browser import find_chromium, quiet_page, running, served
 from conftest import write_files
 from javascript_guests import echo_guest
-from javascript_hosts import SCRIPTS, write_bindings
+from javascript_hosts import SCRIPTS, run, write_bindings
+from registry import npm_program
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -77,3 +79,32 @@ def test_the_host_in_a_wheel_runs_as_it_is_served(
     with served(tmp_path, POLICY) as address, quiet_page(chromium) as page:
         page.goto(address)
         assert page.evaluate(HOSTS[where]) == "all is well"
+
+
+WEBPACK = """
+const [webpack, context, path] = process.argv.slice(1);
+require(webpack)({ mode: "production", context, entry: "./main.js", output: { path } }, (error, stats) => {
+  if (error || stats.hasErrors() || stats.hasWarnings()) throw error ?? new Error(stats.toString());
+});
+"""
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("bundler", ["vite", "webpack"])
+def test_bundlers_find_the_module(chromium: Browser, test_cache: Path, tmp_path: Path, bundler: str) -> None:
+    module = assemble('(module (func (export "answer") (result i32) (i32.const 42)))', exported("answer", [], ["s32"]))
+    source, made = tmp_path / "source", tmp_path / "made"
+    write_bindings(source, module, "plain")
+    main = 'import { load } from "./plain.js"; load().then((plugin) => (document.title = plugin.answer()));'
+    page_text = f'{PAGE}<script type="module" src="./main.js"></script>'
+    write_files(source, {"main.js": main, "index.html": page_text})
+    script = npm_program(test_cache, bundler) / bundler
+    if bundler == "vite":
+        run(["node", str(script / "bin" / "vite.js"), "build", "--outDir", str(made), "--base", "./"], source)
+    else:
+        run(["node", "--eval", WEBPACK, str(script), str(source), str(made)], source)
+        shutil.copy(source / "index.html", made)
+    assert not (made / "plain.js").exists()
+    with served(made) as address, quiet_page(chromium) as page:
+        page.goto(address)
+        page.wait_for_function("document.title === '42'", timeout=60_000)

@@ -79,7 +79,7 @@ def javascript(model: Model, file_name: str, interface: bytes, strings: ImportMo
     scope = _Scope(model)
     load = "\n".join(_load(scope, strings is not None))
     constants = [
-        f"const ownUrl = () => new URL({quoted(quote(file_name))}, import.meta.url);",
+        f"const ownUrl = () => new URL({quoted(f'./{quote(file_name)}')}, import.meta.url);",
         f"const INTERFACE = {_hash(interface):#010x};",
         f"const EXPORTS = [{', '.join(map(quoted, scope.raw))}];",
         f"const BUILTINS = {{ builtins: [{quoted('js-string') * offered}] }};",
