@@ -423,3 +423,57 @@ def test_the_same_bytes_from_another_folder(tmp_path: Path) -> None:
     )
     assert one.read_bytes() == other.read_bytes()
     assert bytes(tmp_path) not in one.read_bytes()
+
+
+MACROS = """
+    #include "externref.hpp"
+    namespace client {
+    struct Node { Node(); };
+    struct Element : Node { Element(); Element *get_next(); };
+    extern Element &first;
+    }
+    using client::Element;
+    using client::Node;
+    EXTERNREF_IMPORT("host", "paint", optown(client::Element), paint, (ref(Node), node), (optref(client::Element), other));
+    static externref::ref<Node> any{Element()};
+    static externref::ref<Element> kept{client::first};
+    EXTERNREF_EXPORT("lend", ref(client::Node), lend) { return *any; }
+    EXTERNREF_EXPORT("look", optref(Element), look) { return kept; }
+    EXTERNREF_EXPORT("paint", bool, paint_all, (own(client::Element), given), (ref(Element), lent)) {
+        auto one = paint(given, nullptr);
+        auto two = paint(*lent, kept);
+        auto three = paint(client::first, lent);
+        any = static_cast<externref::ref<Element> &&>(given);
+        kept = externref::ref(*lent);
+        swap(one, two);
+        return one && two && !three;
+    }
+    """
+
+
+def test_macros_and_client_classes_go_together(tmp_path: Path) -> None:
+    class Base:
+        pass
+
+    class Element(Base):
+        next = None
+
+    class Painter:
+        def __init__(self) -> None:
+            self.calls: list[Any] = []
+
+        def paint(self, node: Base, other: Element | None) -> Element | None:
+            self.calls.append((node, other))
+            return None if len(self.calls) == 3 else Element()
+
+    keys = {"std": "c++17", "cflags": list(STRICT), "bindings": ["python"]}
+    host = load_host(build(project(tmp_path, {"guest/plug.cpp": MACROS}, **keys)))
+    first, given, lent, painter = Element(), Element(), Element(), Painter()
+    with host.Plug.load({"Node": Base, "Element": Element, "first": first}, painter) as plugin:
+        assert plugin.look() is first
+        assert isinstance(plugin.lend(), Element)
+        assert plugin.paint(given, lent) is True
+        assert painter.calls == [(given, None), (lent, first), (first, lent)]
+        assert plugin.lend() is given
+        assert plugin.look() is lent
+        assert plugin.live_references == 3, "any, kept, first"

@@ -76,6 +76,11 @@ template <class R> class borrowed {
     constexpr borrowed() noexcept = default;
     constexpr borrowed(decltype(nullptr)) noexcept {}
     constexpr borrowed(const ref<R> &owner) noexcept;
+    /// Of an object of a derived client class.
+    template <class Derived, class = decltype(internal::accept<R>(static_cast<Derived *>(nullptr)))>
+    constexpr borrowed(const ref<Derived> &owner) noexcept : handle_(owner.handle()) {}
+    template <class Derived, class = decltype(internal::accept<R>(static_cast<Derived *>(nullptr)))>
+    constexpr borrowed(const borrowed<Derived> &other) noexcept : handle_(other.handle()) {}
     /// Of an object of a client class, for as long as that lives.
     template <class Object, class = decltype(Object::externref_handle)>
     borrowed(const Object &object) noexcept : handle_(object.externref_handle) {
