@@ -434,7 +434,7 @@ MACROS = """
     }
     using client::Element;
     using client::Node;
-    EXTERNREF_IMPORT("host", "paint", optown(client::Element), paint, (ref(Node), node), (optref(client::Element), other));
+    EXTERNREF_IMPORT("host", "paint", optown(Element), paint, (ref(Node), node), (optref(client::Element), other));
     static externref::ref<Node> any{Element()};
     static externref::ref<Element> kept{client::first};
     EXTERNREF_EXPORT("lend", ref(client::Node), lend) { return *any; }
