@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageChops
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import OpenPage
 
@@ -111,6 +111,14 @@ def test_it_looks_as_it_should(
     strongest = reduce(ImageChops.lighter, channels).histogram()
     differing = sum(strongest[VISIBLE:]) / sum(strongest)
     assert differing < TOLERATED, f"{picture} differs from {reference} in {differing:.2%} of its pixels"
+
+
+def test_a_game_that_does_not_start_says_why(browser: Browser, address: str) -> None:
+    page = browser.new_page()
+    page.route("**/*.wasm", lambda route: route.abort())
+    page.goto(address)
+    expect(page.locator("#error")).to_contain_text("The game does not start: ")
+    page.close()
 
 
 def test_files_have_the_types_that_browsers_insist_on(address: str) -> None:
