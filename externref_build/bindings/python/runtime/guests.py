@@ -74,7 +74,8 @@ class _Guest:
         self.memory_stays = self.engine.memory_stays
         self._owners: list[weakref.ref[Any]] = []
         """Arrays over the memory, which live as long as a view of it."""
-        self._allocate: Callable[..., Any] | None = None
+        self._allocate: Callable[[int, int], int] | None = None
+        """Takes an alignment and a size, returns an address."""
         self._callbacks: dict[tuple[int, str | int], Callable[..., Any]] = {}
         self.store.set_limits(
             -1 if limits.memory is None else limits.memory, -1 if limits.table is None else limits.table
@@ -118,10 +119,13 @@ class _Guest:
         memory = self.exports.get("memory")
         self._memory = memory if isinstance(memory, wasmtime.Memory) else None
         if "cabi_realloc" in self.exports:
-            self._allocate = self.export("cabi_realloc", _Signature("cabi_realloc", _numbers(4), _U32))
+            self._allocate = self._allocator(_Signature("cabi_realloc", _numbers(4), _U32))
 
     def export(self, name: str, signature: _Signature) -> Callable[..., Any]:
         """Return a function that calls an export. Raises PluginError if the module's is not what is expected."""
+        return self._caller(self._exported(name, signature), signature)
+
+    def _exported(self, name: str, signature: _Signature) -> wasmtime.Func:
         function = self.exports.get(name)
         expected = _core_type(signature)
         found = _spelled(function.type(self.store)) if isinstance(function, wasmtime.Func) else "no function"
@@ -131,7 +135,7 @@ class _Guest:
                 "both come from one build, install the package again"
             )
         assert isinstance(function, wasmtime.Func)
-        return self._caller(function, signature)
+        return function
 
     # Calls
 
@@ -280,7 +284,7 @@ class _Guest:
         if not data:
             return align
         assert self._allocate is not None, "checked when the bindings were made"
-        pointer: int = self._allocate(0, 0, align, len(data))
+        pointer = self._allocate(align, len(data))
         end = pointer + len(data)
         memory = self.seen
         if end > len(memory) or not self.memory_stays:
@@ -322,6 +326,11 @@ class _Guest:
     def _caller(self, function: wasmtime.Func, signature: _Signature) -> Callable[..., Any]:
         """Return a function that calls one of the guest."""
         raise NotImplementedError
+
+    def _allocator(self, signature: _Signature) -> Callable[[int, int], int]:
+        """Return a function that allocates memory of the guest's."""
+        call = self.export(signature.label, signature)
+        return lambda align, size: call(0, 0, align, size)
 
     def _memory_size(self) -> int:
         raise NotImplementedError

@@ -139,6 +139,32 @@ class _RawGuest(_Guest):
 
         return call
 
+    def _allocator(self, signature: _Signature) -> Callable[[int, int], int]:
+        guest, context, trap, invoke = self, self.context, self.trap, _C.call
+        function = self._exported(signature.label, signature)
+        limited = self.limits.fuel is not None or self.limits.deadline is not None
+        buffer = (ctypes.c_uint32 * 16)()
+        function_at, buffer_at, trap_at = ctypes.byref(function._func), ctypes.byref(buffer), ctypes.byref(trap)
+        count = ctypes.c_size_t(4)
+        self.kept.append(function)
+
+        def allocate(align: int, size: int) -> int:
+            if guest.unusable is not None:
+                raise guest.refusal()
+            buffer[0] = buffer[4] = 0
+            buffer[8], buffer[12] = align, size
+            is_outermost = limited and guest.depth == 0
+            if is_outermost:
+                guest.begin()
+            error = invoke(context, function_at, buffer_at, count, trap_at)
+            if is_outermost:
+                guest.end()
+            if error is not None or trap.value is not None:
+                guest.stopped(_error(error, trap))
+            return buffer[0]
+
+        return allocate
+
     def _import(self, signature: _Signature, answer: Callable[..., Any]) -> wasmtime.Func:
         guest, objects, indices, give = self, self.references.objects, self.references.indices, self.references.give
         result, direct = signature.result, signature.is_direct and not signature.fails_in_place
