@@ -59,6 +59,10 @@ BY_HAND = """
     (loop $more
       (table.set $nodes (i32.const 2) (call $next (table.get $nodes (i32.const 1))))
       (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))
+  (func (export "take") (param $n i32)
+    (loop $more
+      (table.set $nodes (i32.const 2) (call $next (table.get $nodes (i32.const 1))))
+      (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))
   (func (export "nothing"))
   (func (export "frame")
     (call $touch (call $next (table.get $nodes (i32.const 1))))))
@@ -84,6 +88,9 @@ EXTERNREF_EXPORT("returned", void, returned, (u32, n)) {
 EXTERNREF_EXPORT("keep", void, keep, (u32, n)) {
     do { externref::scope each; kept = externref::ref(root.get_next()); } while (--n);
 }
+EXTERNREF_EXPORT("take", void, take, (u32, n)) {
+    do { externref::scope each; kept = externref::ref(static_cast<client::Node &&>(root.get_next())); } while (--n);
+}
 EXTERNREF_EXPORT("nothing", void, nothing) {}
 EXTERNREF_EXPORT("frame", void, frame) { root.get_next().touch(); }
 """
@@ -92,7 +99,8 @@ LOOPS = {
     "call": "a method of an object in memory",
     "pass": "a method with an object as argument",
     "returned": "a returned reference, one method of it, and the end of its scope",
-    "keep": "a returned reference, kept in a `ref`, and the end of its scope",
+    "keep": "a second reference to what was returned, kept in a `ref`, and the end of the scope",
+    "take": "a returned reference, moved to a `ref`, and the end of the scope",
 }
 EXPORTS = {
     "nothing": "an export that does nothing",
