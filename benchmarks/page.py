@@ -65,6 +65,11 @@ def _aims(results: dict[str, Any]) -> str:
             times(large["read, process, write"] / large["read, write"]),
         ),
         (
+            f"as a command, against Python that reads and writes: {module}",
+            "2\u00d7",
+            times(programs["externref-build"]["cpu"] / programs["python, read and write"]["cpu"]),
+        ),
+        (
             f"as a command, against wasm-tools strip: {module}",
             "3\u00d7",
             times(programs["externref-build"]["cpu"] / programs["wasm-tools strip"]["cpu"]),
