@@ -546,6 +546,16 @@ test("a list is lent, and can be filled where the guest allows it", async ({ sta
   same(lent.length, 0);
 });
 
+test("a list that was lent can be returned, though the memory grows for the result", async ({ start }) => {
+  const plugin = await start();
+  const bytes = Uint8Array.from({ length: 50000 }, (_, index) => index);
+  const numbers = Float64Array.from({ length: 9000 }, (_, index) => index);
+  for (let count = 0; count < 5; count++) {
+    same(plugin.bytes(bytes), bytes);
+    same(plugin.list_f64(numbers), numbers);
+  }
+});
+
 test("a list that comes back is a copy", async ({ start }) => {
   const plugin = await start();
   const first = plugin.list_f64(Float64Array.of(1, 2));

@@ -65,7 +65,10 @@ const receiveBytes = (start, length) => {
   return new Uint8Array(memory.buffer, address, end - address);
 };
 
-const sendBytes = (values) => {
+const copyOfOwn = (values) => (values.buffer === bytes.buffer ? values.slice() : values);
+
+const sendBytes = (given) => {
+  const values = copyOfOwn(given);
   const address = allocate(values.length, 1);
   current().set(values, address);
   size = values.length;
@@ -83,7 +86,8 @@ const receiveList = (Kind, start, count) => {
   return new Kind(buffer, address, count >>> 0);
 };
 
-const sendList = (Kind, values) => {
+const sendList = (Kind, given) => {
+  const values = copyOfOwn(given);
   const address = allocate(values.byteLength, Kind.BYTES_PER_ELEMENT);
   if (values.length !== 0) receiveList(Kind, address, values.length).set(values);
   size = values.length;
