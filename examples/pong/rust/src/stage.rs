@@ -3,8 +3,8 @@
 use crate::dom::{element, HTMLElement};
 use crate::rules::{Match, HALF_HEIGHT, HALF_WIDTH, PADDLE_HEIGHT, PADDLE_WIDTH, PADDLE_X, RADIUS};
 use crate::three::{
-    AmbientLight, BoxGeometry, Color, DirectionalLight, Mesh, MeshStandardMaterial, PerspectiveCamera, PointLight, Scene,
-    SphereGeometry, Vector3, WebGLRenderer, WebGLRendererParameters,
+    AmbientLight, BoxGeometry, Color, DirectionalLight, Mesh, MeshStandardMaterial, PerspectiveCamera, PointLight,
+    Scene, SphereGeometry, Vector3, WebGLRenderer, WebGLRendererParameters,
 };
 
 const NIGHT: u32 = 0x0b1020;
@@ -84,9 +84,8 @@ impl Stage {
 
     /// Moves everything to where the rules say that it is.
     pub fn show(&mut self, game: &Match) {
-        for (mesh, paddle) in self.paddles.iter().zip(&game.paddles) {
-            let x = if paddle as *const _ == &game.paddles[0] { -PADDLE_X } else { PADDLE_X };
-            mesh.position().set(x, paddle.y, 0.25);
+        for (side, x) in [-PADDLE_X, PADDLE_X].into_iter().enumerate() {
+            self.paddles[side].position().set(x, game.paddles[side].y, 0.25);
         }
         self.ball.position().set(game.ball.x, game.ball.y, RADIUS);
         let (mut x, mut y) = (game.ball.x, game.ball.y);
