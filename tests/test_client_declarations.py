@@ -222,6 +222,8 @@ UNBOUND = {
     "struct A { A(int); }; struct B : A { using A::A; };": "inherits constructors, which make objects of the base",
     "struct A { struct B { }; };": "A::B is a class in a class; declare it in the namespace",
     "struct A { void _f(); };": "A::_f begins with an underscore, which hosts keep for themselves",
+    "typedef struct { void f(); } A;": "client has a class without a name; name it",
+    "struct A { }; A &operator+(A &, A &);": "operator+ is an operator, which a host does not have",
     "struct _A { };": "_A begins with an underscore",
     "struct function { };": "function has a name that JavaScript reserves; name it otherwise",
     "void await(int a);": "await has a name that JavaScript reserves",
@@ -369,3 +371,13 @@ def test_lines_stay_what_they_are(tmp_path: Path, capfd: pytest.CaptureFixture[s
     with pytest.raises(GuestBuildError):
         build(tmp_path)
     assert "guest/plug.cpp:7:" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("declarations", ["struct A { void f(); }; struct A { void g(); };", "extern Unknown &x;"])
+def test_faults_in_c_are_the_compiler_s_to_tell(
+    declarations: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    project(tmp_path, {"guest/plug.cpp": f"namespace client {{\n{declarations}\n}}\n"}, std="c++17")
+    with pytest.raises(GuestBuildError, match=r"could not make guest_plug\.cpp\.o of plug\.cpp"):
+        build(tmp_path)
+    assert "guest/plug.cpp:2:" in capfd.readouterr().err

@@ -62,14 +62,14 @@ class _Reader:
             if node["kind"] == "NamespaceDecl":
                 self.types.namespaces.add(name)
                 self.learn(node)
-            elif node["kind"] == "CXXRecordDecl" and not owner and not node.get("isImplicit"):
+            elif node["kind"] == "CXXRecordDecl" and not owner and "name" in node and not node.get("isImplicit"):
                 self.types.classes.add(name)
                 self.learn(node, f"{name}::")
             elif node["kind"] == "EnumDecl" and "name" in node:
                 self.types.enums.setdefault(node["name"], _underlying(node))
                 self.types.enums[name] = _underlying(node)
-            elif node["kind"] in ("TypedefDecl", "TypeAliasDecl") and not owner:
-                self.types.aliases[name] = _type(node)
+            elif node["kind"] in ("TypedefDecl", "TypeAliasDecl"):
+                self.types.aliases.setdefault(node["name"], _type(node))
 
     def read(self, namespace: Node, path: tuple[str, ...]) -> None:
         """Read one opening of a namespace."""
@@ -96,9 +96,11 @@ class _Reader:
     # Classes
 
     def _class(self, node: Node, path: tuple[str, ...]) -> None:
-        name, members = node["name"], _inner(node)
+        name, members = node.get("name", ""), _inner(node)
         end = node["range"]["end"].get("offset")
-        if node.get("tagUsed") == "union":
+        if not name:
+            self._refuse(node, "has a class without a name", "name it")
+        elif node.get("tagUsed") == "union":
             self._refuse(node, "is a union, which a host does not have", "declare a class")
         elif end is None:
             self._refuse(node, "is written by a macro", "write the class out")
@@ -221,6 +223,8 @@ class _Reader:
     ) -> None:
         if kind == "function" and member in _RESERVED:
             self._refuse(node, "has a name that JavaScript reserves", "name it otherwise")
+        elif not member.isidentifier():
+            self._refuse(node, "is an operator, which a host does not have", "declare a function with a name", owner)
         elif node.get("variadic"):
             self._refuse(node, "takes any number of arguments, and an import a fixed one", "declare overloads", owner)
         else:
@@ -331,7 +335,8 @@ def _underlying(node: Node) -> str:
 
 
 def _inner(node: Node) -> list[Node]:
-    return [inner for inner in node.get("inner", []) if "kind" in inner]
+    """Return what a declaration consists of, without what is wrong in the eyes of the compiler, which will say so."""
+    return [inner for inner in node.get("inner", []) if "kind" in inner and not inner.get("isInvalid")]
 
 
 def _params(node: Node) -> list[Node]:

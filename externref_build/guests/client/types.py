@@ -110,10 +110,11 @@ class Types:
 
     def value(self, name: str, text: str, *, is_result: bool = False) -> Value:
         """Return how a value of a C++ type passes; raise UnboundError."""
-        plain = self.plain(text)
-        base = plain.rstrip("*&")
-        if base in self.aliases:
-            return self.value(name, f"{self.aliases[base]} {plain[len(base) :]}", is_result=is_result)
+        plain, known = self.plain(text), set[str]()
+        while (base := plain.rstrip("*&")) in self.aliases and base not in known:
+            known.add(base)
+            text = f"{self.aliases[base]} {plain[len(base) :]}"
+            plain = self.plain(text)
         if plain == "void" and is_result:
             return Value(name, None, "nothing", "void")
         number = NUMBERS.get(self.enums.get(plain) or STANDARD.get(plain.removeprefix("std::"), plain))
