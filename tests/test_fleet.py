@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -91,7 +92,7 @@ class Statistics:
 class Fleet:
     """Runs builds, each as if on a runner of its own: nothing is left of the one before but what Redis holds."""
 
-    def __init__(self, sccache: Path, redis: str, environ: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, sccache: Path, redis: str, environ: Mapping[str, str], folder: Path, socket: Path) -> None:
         text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
         [block] = re.findall(r"^```yaml\n(RUSTC_WRAPPER.*?)^```", text, re.MULTILINE | re.DOTALL)
         variables = yaml.safe_load(block)
@@ -101,7 +102,7 @@ class Fleet:
             **environ,
             **variables,
             "SCCACHE_REDIS_ENDPOINT": redis,
-            "SCCACHE_SERVER_UDS": str(folder / "sccache.socket"),
+            "SCCACHE_SERVER_UDS": str(socket),
             "CARGO_TARGET_DIR": str(self.target),
             "PATH": os.pathsep.join([str(sccache), environ["PATH"]]),
         }
@@ -120,6 +121,13 @@ class Fleet:
         done = subprocess.run(list(command), cwd=folder, env=self.environ, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+
+@pytest.fixture
+def fleet(sccache: Path, redis: str, pip_environment: dict[str, str], tmp_path: Path) -> Iterator[Fleet]:
+    """A fleet without a cache; names of sockets must be short."""
+    with tempfile.TemporaryDirectory(prefix="fleet-") as short:
+        yield Fleet(sccache, redis, pip_environment, tmp_path, Path(short, "sccache"))
 
 
 def _statistics(told: Mapping[str, Any]) -> Statistics:
@@ -154,11 +162,8 @@ def packages(project: Path) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_second_checkout_compiles_no_crate_of_a_registry_again(
-    first: Path, sccache: Path, redis: str, pip_environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_a_second_checkout_compiles_no_crate_of_a_registry_again(first: Path, fleet: Fleet, tmp_path: Path) -> None:
     """In another folder, by another front end; and in the same folder, quiet, nothing at all."""
-    fleet = Fleet(sccache, redis, pip_environment, tmp_path)
     second = tmp_path / "builds of others" / "2" / "checkout"
     shutil.copytree(first, second, ignore=shutil.ignore_patterns(".externref-build", "*.wasm"))
     scripts = sum("custom-build" in target["kind"] for package in packages(first) for target in package["targets"])
