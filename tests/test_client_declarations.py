@@ -71,6 +71,7 @@ class Node {
     void on(Listener listener);
     void on(bool (*test)(const Node *, int, double) noexcept, int more);
     void visit(Element *(*)(const char *, std::string_view));
+    void each(void (&visit)(Node &child));
     int inlined() { return get_size() + LIMIT; }
     template <class T> T as() { return T(get_size()); }
 };
@@ -114,6 +115,7 @@ client.[global]pi () -> f64
 client.[global]title () -> option<str>
 client.[method]Element.appendChild (this: ref Element, child: ref Element) -> own Element
 client.[method]Node.count (this: ref Node) -> u32
+client.[method]Node.each (this: ref Node, visit: func(ref Node))
 client.[method]Node.enums (this: ref Node, a: s8, b: u32, c: s32, d: u32, e: s8)
 client.[method]Node.first (this: ref Node) -> option<own Element>
 client.[method]Node.get (this: ref Node) -> s32

@@ -87,7 +87,7 @@ _QUALIFIERS: Final = re.compile(
     r"\b(?:const|class|struct|enum|volatile|typename)\b|(?<=\bstd::)__\w+::|\bchar_traits<char>"
 )
 _OF_CALLBACKS: Final = "a callback takes numbers, text and objects, and returns numbers and objects"
-_CALLBACK: Final = re.compile(r"(.*?)\(\*\)\((.*)\)(?:noexcept)?")
+_CALLBACK: Final = re.compile(r"(.*?)\(([*&])\)\((.*)\)(?:noexcept)?")
 
 
 @dataclass(slots=True)
@@ -129,8 +129,8 @@ class Types:
             return Value(name, ResourceType(target, owned=is_result, nullable=mark == "*"), "object")
         callback = _CALLBACK.fullmatch(plain)
         if callback and not is_result:
-            function = self._function(callback[1], callback[2], text)
-            return Value(name, _function_type(function), "callback", function=function)
+            function = self._function(callback[1], callback[3], text)
+            return Value(name, _function_type(function, nullable=callback[2] == "*"), "callback", function=function)
         raise UnboundError(self._reason(plain, text, is_result))
 
     def _function(self, result: str, params: str, text: str) -> Function:
@@ -172,7 +172,7 @@ def _spelled_with_null(value: Value) -> str:
     return f"{spelled(value)}{'?' if value.nullable or isinstance(value.type, OptionType) else ''}"
 
 
-def _function_type(function: Function) -> FunctionType:
+def _function_type(function: Function, *, nullable: bool) -> FunctionType:
     params = tuple(param.type for param in function.params if param.type)
     results = (function.result.type,) if function.result.type else ()
-    return FunctionType(params, results, function.way, nullable=True)
+    return FunctionType(params, results, function.way, nullable)
