@@ -81,6 +81,7 @@ def test_source_distributions_that_choose_their_files(front: Front, table: str) 
     stale = {
         "src/plugin/plugin.wasm": "stale",
         "guest/.externref-build/.gitignore": "*",
+        "guest/.externref-build/sdk-1.0/lib.rs": "",
         "guest/target/CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55",
         "guest/target/built": "",
     }
@@ -88,6 +89,7 @@ def test_source_distributions_that_choose_their_files(front: Front, table: str) 
         front.folder,
         {".gitignore": "", "pyproject.toml": f"{PYPROJECT}\n[tool.hatch.build.targets.sdist]\n{table}\n", **stale},
     )
+    (front.folder / "guest" / ".externref-build" / "sdk").symlink_to("sdk-1.0")
     assert {name for name in front.sdist() if name.startswith(("guest/", "src/"))} == SOURCES
 
 

@@ -57,7 +57,8 @@ def built_files(config: Config, folder_of: FolderOf = package_folder) -> Iterato
     used = modules_to_use(config, folder_of)
     yield from (path for path in files_in_place(config, folder_of) if path not in used)
     for folder in _built_folders(config.project_dir):
-        for parent, _, names in os.walk(folder):
+        # The copy of the SDK has a link to it, and hatchling packs what is behind links.
+        for parent, _, names in os.walk(folder, followlinks=folder.name == WORKSPACE_FOLDER):
             yield from (Path(parent, name) for name in names)
 
 
