@@ -318,7 +318,7 @@ def test_misuse_does_not_compile(tmp_path: Path, capfd: pytest.CaptureFixture[st
     source = "\n".join(['#include "host.hpp"', *functions, ""])
     flags = ["-ferror-limit=0"]
     project(tmp_path, {"guest/host.hpp": HEADER, "guest/plug.cpp": source}, std="c++17", cflags=flags)
-    with pytest.raises(GuestBuildError, match=r"could not make guest_plug\.cpp\.o of plug\.cpp"):
+    with pytest.raises(GuestBuildError, match=r"could not compile plug\.cpp"):
         build(tmp_path)
     lines = {int(line) for line in re.findall(r"guest/plug\.cpp:(\d+):\d+: ", capfd.readouterr().err)}
     assert [name for line, name in enumerate(MISUSED, 2) if line not in lines] == []
@@ -380,6 +380,6 @@ def test_faults_in_c_are_the_compiler_s_to_tell(
     declarations: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     project(tmp_path, {"guest/plug.cpp": f"namespace client {{\n{declarations}\n}}\n"}, std="c++17")
-    with pytest.raises(GuestBuildError, match=r"could not make guest_plug\.cpp\.o of plug\.cpp"):
+    with pytest.raises(GuestBuildError, match=r"could not compile plug\.cpp"):
         build(tmp_path)
     assert "guest/plug.cpp:2:" in capfd.readouterr().err

@@ -49,6 +49,8 @@ _USERS_OF_MEMORY = (b"externref__free", b"externref__text")
 _VERSIONS = re.compile(rb'"sdk":"c ([^"\\]+)"')
 """In lines of the interface."""
 
+_NO_LIBRARY = '; the libraries of C and C++, and their headers, come with target = "wasm32-wasip1"'
+
 _CLIENT = re.compile(rb"\bnamespace\s+client\b")
 
 
@@ -333,12 +335,11 @@ class _Build:
             failed = [step for step, status in zip(stale, pool.map(self._run, stale), strict=True) if status]
         if failed:
             names = ", ".join(step.inputs[0].name for step in failed)
+            what = "link the guest" if failed[0].output.suffix == ".wasm" else f"compile {names}"
             raise GuestBuildError(
-                f"{self.compiler.version} could not make {failed[0].output.name} of {names}"
-                if len(failed) == 1
-                else f"{self.compiler.version} could not compile {names}",
+                f"{self.compiler.version} could not {what}",
                 where=str(self.module.project_dir),
-                remedy="the diagnostics above say why",
+                remedy=f"the diagnostics above say why{_NO_LIBRARY if self.freestanding else ''}",
             )
         return not stale
 

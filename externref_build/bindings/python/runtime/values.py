@@ -129,12 +129,13 @@ class _Reference(_Type):
         self.accepted = (self.kind, type(None)) if null else self.kind
         self.refuses_null = not null and self.kind is object
         self.is_checked = self.kind is not object
+        self.one = f"{'an' if name[:1] in 'AEIO' else 'a'} {name}" if name else "a reference"
 
     def prepare(self, value: Any) -> Any:
         if value is None and not self.null:
-            raise TypeError(f"None, expected a {self.name or 'reference'}")
+            raise TypeError(f"None, expected {self.one}")
         if not isinstance(value, self.accepted):
-            raise TypeError(f"{_shown(value)}, expected a {self.name}{' or None' * self.null}")
+            raise TypeError(f"{_shown(value)}, expected {self.one}{' or None' * self.null}")
         return value
 
     def lift(self, guest: _Guest, *core: Any) -> Any:  # noqa: ARG002
