@@ -185,6 +185,39 @@ def test_names_of_python_and_of_the_runtime_give_way(tmp_path: Path) -> None:
     assert "import_ = NewType" in source
 
 
+def test_names_of_the_generated_code_and_of_the_guest_stay_apart(tmp_path: Path) -> None:
+    """An import module, an export and resource types that are called as local variables and attributes of a host."""
+    lent, thing = {"ref": "thing"}, {"ref": "guest"}
+    module = assemble(
+        """(module (import "guest" "guest" (func $guest (param externref) (result i32)))
+            (import "thing" "[get]thing.size" (func (param externref) (result i32)))
+            (import "thing_objects" "f" (func (param externref externref) (result i32)))
+            (func (export "guest") (param externref) (result i32) (call $guest (local.get 0)))
+            (func (export "other") (param $result i32) (result i32) (local.get $result)))""",
+        imported("guest", "guest", [("guest", thing)], ["s32"]),
+        imported("thing", "[get]thing.size", [("this", lent)], ["s32"]),
+        imported("thing_objects", "f", [("thing", lent), ("guest", thing)], ["s32"]),
+        exported("guest", [("guest", thing)], ["s32"]),
+        exported("other", [("result", "s32")], ["s32"]),
+    )
+    host = bind(tmp_path, module, types={"guest": "things:Thing"}, things="class Thing:\n    size = 3\n")
+    one = host.guest_()
+
+    class Host:
+        def guest(self, guest: object) -> int:
+            return 5 if guest is one else 6
+
+        def f(self, thing: object, guest: object) -> int:
+            raise NotImplementedError
+
+    with host.Plug.load(Host(), {"thing": type(one)}, Host()) as plugin:
+        assert plugin.guest(one) == 5
+        assert plugin.other(7) == 7
+        with pytest.raises(TypeError, match=r"expected a guest"):
+            plugin.guest(object())
+    assert "result_: int = self._other(result)" in (Path(host.__file__ or "").read_text(encoding="utf-8"))
+
+
 def test_comments_of_guests_become_docstrings(tmp_path: Path) -> None:
     doc = (
         'Says "hi" to [`Row`](crate::Row).\n\n# Panics\n\nNever: C:\\new.\n\n'

@@ -39,6 +39,7 @@ _PUBLIC: Final = (
 
 _KEYWORDS: Final = {*keyword.kwlist, "self"}
 _OPTIONS: Final = {"fuel", "deadline", "memory", "table", "wasi", "cls"}
+_LOCALS: Final = {"guest"}
 _MEMBERS: Final = {"load", "close", "live_references"}
 _ANNOTATIONS: Final = {
     "int",
@@ -68,6 +69,8 @@ class _Names:
     """The parameter of `load` for each import module."""
     resources: Mapping[str, str]
     methods: Mapping[str, str]
+    attributes: Mapping[str, str]
+    """The attribute, without the underscore in front, that keeps the export behind each method."""
 
 
 def generate(model: Model, *, name: str, types: Mapping[str, str] | None = None) -> str:
@@ -124,7 +127,7 @@ def _taken() -> set[str]:
 def _names(model: Model, name: str) -> _Names:
     taken = _taken()
     plugin = plugin_class(name)
-    resources = unique_identifiers(model.resources, {*taken, plugin})
+    resources = unique_identifiers(model.resources, {*taken, plugin, *_LOCALS})
     wanted = {module.name: _host_name(module.name) for module in model.imports}
     hosts = {}
     used = {*taken, plugin, *resources.values()}
@@ -133,8 +136,9 @@ def _names(model: Model, name: str) -> _Names:
         used.add(hosts[module])
     members = {*_KEYWORDS, *_MEMBERS, *_ANNOTATIONS, *used - {*dir(builtins)}}
     methods = unique_identifiers((function.name for function in model.exports), members)
-    arguments = unique_identifiers(wanted, {*_KEYWORDS, *_OPTIONS})
-    return _Names(plugin, hosts, arguments, resources, methods)
+    arguments = unique_identifiers(wanted, {*_KEYWORDS, *_OPTIONS, *_LOCALS, *resources.values()})
+    attributes = unique_identifiers(methods.values(), _LOCALS)
+    return _Names(plugin, hosts, arguments, resources, methods, attributes)
 
 
 def _host_name(module: str) -> str:
@@ -327,7 +331,7 @@ def _provided(module: ImportModule, names: _Names, spelling: Spelling) -> Iterat
     if module.members:
         functions = (function.name for function in module.functions)
         others = [*sorted(module.namespaces), *(member.name for member in _globals(module)), *functions]
-        objects = f"{argument}_objects"
+        objects = f"_{argument}_objects"
         allowed = [quoted(module.name), argument, _list(_classes(module)), _list(others)]
         yield call(f"{objects} = _Objects", allowed)
         for function in module.functions:
@@ -352,7 +356,7 @@ def _provide(function: Function, found: str, spelling: Spelling) -> str:
 
 def _exported(function: Function, names: _Names, spelling: Spelling) -> str:
     arguments = [quoted(function.name), _signature(function, spelling)]
-    return call(f"self._{names.methods[function.name]} = guest.export", arguments)
+    return call(f"self._{names.attributes[names.methods[function.name]]} = guest.export", arguments)
 
 
 def _signature(function: Function, spelling: Spelling) -> str:
@@ -380,12 +384,13 @@ def _called(model: Model, names: _Names, spelling: Spelling) -> Iterator[str]:
     for function in model.exports:
         method = names.methods[function.name]
         params = "".join(f", {param}" for param in _params(function, spelling, to_guest=True))
-        passed = ", ".join(_param_names(function).values())
+        arguments = _param_names(function).values()
         doc = docstring(function.doc or "", _failure(function))
         result = _result(function, spelling, to_guest=False)
-        body = f"self._{method}({passed})"
+        body = f"self._{names.attributes[method]}({', '.join(arguments)})"
         if function.results:
-            body = f"result: {result} = {body}\nreturn result"
+            [answer] = unique_identifiers(["result"], arguments).values()
+            body = f"{answer}: {result} = {body}\nreturn {answer}"
         yield "\n" + f"def {method}(self{params}) -> {result}:\n" + indent((f"{doc}\n" if doc else "") + body, "    ")
 
 
