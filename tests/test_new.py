@@ -149,6 +149,7 @@ def test_the_package_is_named_after_the_project(name: str, package: str) -> None
         ("class", "which is a word of Python or Rust"),
         ("Match", "which is a word of Python or Rust"),
         ("json", "which would hide another one"),
+        ("test", "which would hide another one"),
         ("wasmtime", "which would hide another one"),
     ],
 )

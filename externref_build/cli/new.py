@@ -45,8 +45,10 @@ _RUST_WORDS: Final = re.compile(
 )
 """What no crate may be called: Rust's words, its own crates, and ours."""
 
-_TAKEN: Final = frozenset({"externref_build", "wasmtime", "pytest", "tests", "setuptools", "hatchling", "maturin"})
-"""Packages that the project itself uses, and the name of its folder of tests."""
+_TAKEN: Final = frozenset(
+    {"externref_build", "hatchling", "maturin", "pytest", "setuptools", "test", "tests", "wasmtime"}
+)
+"""Packages that the project itself uses, the name of its folder of tests, and that of Python's own tests."""
 
 
 def run(given: Arguments) -> int:
