@@ -29,6 +29,8 @@ enum Signed { minus = -1 };
 typedef unsigned Count;
 using Name = const char *;
 using Listener = void (*)(Node &);
+typedef void Visitor(Node &);
+using Bare = void();
 
 class Node {
     friend struct Nobody;
@@ -72,6 +74,16 @@ class Node {
     void on(bool (*test)(const Node *, int, double) noexcept, int more);
     void visit(Element *(*)(const char *, std::string_view));
     void each(void (&visit)(Node &child));
+    void each_of(Visitor visit, Visitor &other, Bare *bare);
+    void add(Node &child);
+    void add(Node *child);
+    void add(const char *text);
+    void add(std::string_view text);
+    void add(void (*make)());
+    void add(bool (*make)(int), bool);
+    void add(bool (*make)(Node *), bool);
+    int at(char);
+    double at(signed char);
     int inlined() { return get_size() + LIMIT; }
     template <class T> T as() { return T(get_size()); }
 };
@@ -114,8 +126,18 @@ client.[global]maybe () -> option<own Element>
 client.[global]pi () -> f64
 client.[global]title () -> option<str>
 client.[method]Element.appendChild (this: ref Element, child: ref Element) -> own Element
+client.[method]Node.add#Node (this: ref Node, child: ref Node)
+client.[method]Node.add#Node? (this: ref Node, child: option<ref Node>)
+client.[method]Node.add#fn (this: ref Node, make: option<func()>)
+client.[method]Node.add#fn(Node?)->bool?,bool (this: ref Node, make: option<func(option<ref Node>) -> bool>, arg2: bool)
+client.[method]Node.add#fn(s32)->bool?,bool (this: ref Node, make: option<func(s32) -> bool>, arg2: bool)
+client.[method]Node.add#str (this: ref Node, text: str)
+client.[method]Node.add#str? (this: ref Node, text: option<str>)
+client.[method]Node.at#s8->f64 (this: ref Node, arg1: s8) -> f64
+client.[method]Node.at#s8->s32 (this: ref Node, arg1: s8) -> s32
 client.[method]Node.count (this: ref Node) -> u32
 client.[method]Node.each (this: ref Node, visit: func(ref Node))
+client.[method]Node.each_of (this: ref Node, visit: option<func(ref Node)>, other: func(ref Node), bare: option<func()>)
 client.[method]Node.enums (this: ref Node, a: s8, b: u32, c: s32, d: u32, e: s8)
 client.[method]Node.first (this: ref Node) -> option<own Element>
 client.[method]Node.get (this: ref Node) -> s32

@@ -8,7 +8,7 @@ from typing import Literal
 
 from externref_build.errors import ExternrefBuildError, GuestBuildError, raise_together
 from externref_build.guests.client.syntax import Place
-from externref_build.guests.client.types import Value, spelled
+from externref_build.guests.client.types import Value, spelled, spelled_in_full
 from externref_build.metadata import ValueType
 
 Special = Literal["copy", "move", "copy assignment", "move assignment", "destructor"]
@@ -36,7 +36,8 @@ class Bound:
     """Of a global: whether the source refers to it."""
     is_object: bool = False
     """Of a global: whether it is declared as an object, not as a pointer or reference to one."""
-    overloaded: bool = False
+    overload: str | None = None
+    """What tells it apart from others of its name: the types of its values."""
 
     @property
     def has_this(self) -> bool:
@@ -45,10 +46,10 @@ class Bound:
 
     @property
     def import_name(self) -> str:
-        """The conventional name, with the types of the values where there are several of that name."""
+        """The conventional name, with what tells it apart where there are several of that name."""
         path = self.member if self.kind in ("global", "constructor") else f"{self.class_name}.{self.member}"
         base = self.member if self.kind == "function" else f"[{self.kind}]{path}"
-        return f"{base}#{','.join(map(spelled, self.params))}" if self.overloaded else base
+        return base if self.overload is None else f"{base}#{self.overload}"
 
     @property
     def types(self) -> tuple[ValueType | None, ...]:
@@ -126,14 +127,27 @@ def _differences_of_classes(known: ClientClass, declared: ClientClass) -> Iterat
                     yield fault(f"{name} {verb} {member}, {type_}, unlike at {known.place}", declared.place, _ONCE)
 
 
-def _mark_overloads(bound: Iterable[Bound]) -> Iterator[Bound]:
-    """Mark those that share a name with others of other types."""
-    known = [replace(entry, overloaded=False) for entry in bound]
-    types: dict[tuple[str, str], set[tuple[ValueType | None, ...]]] = {}
-    for entry in known:
-        types.setdefault((entry.module, entry.import_name), set()).add(tuple(param.type for param in entry.params))
-    for entry in known:
-        yield replace(entry, overloaded=len(types[entry.module, entry.import_name]) > 1)
+def _mark_overloads(bound: Iterable[Bound]) -> list[Bound]:
+    """Tell those that share a name apart by their types: in brief, and in full where that is not enough."""
+    known = [replace(entry, overload=None) for entry in bound]
+    for spell in (_in_brief, _in_full):
+        types: dict[tuple[str, str], set[tuple[ValueType | None, ...]]] = {}
+        for entry in known:
+            types.setdefault((entry.module, entry.import_name), set()).add(entry.types)
+        known = [
+            replace(entry, overload=spell(entry)) if len(types[entry.module, entry.import_name]) > 1 else entry
+            for entry in known
+        ]
+    return known
+
+
+def _in_brief(entry: Bound) -> str:
+    return ",".join(map(spelled, entry.params))
+
+
+def _in_full(entry: Bound) -> str:
+    result = f"->{spelled_in_full(entry.result)}" if entry.result.type else ""
+    return ",".join(map(spelled_in_full, entry.params)) + result
 
 
 def fault(problem: str, place: Place, remedy: str) -> GuestBuildError:

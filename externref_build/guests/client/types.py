@@ -27,8 +27,8 @@ class Value:
 
     @property
     def nullable(self) -> bool:
-        """Whether an object may be null."""
-        return isinstance(self.type, ResourceType) and self.type.nullable
+        """Whether an object or a function may be null."""
+        return isinstance(self.type, (ResourceType, FunctionType)) and self.type.nullable
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,15 @@ class Function:
     result: Value
 
     @property
+    def types(self) -> str:
+        """Its parameters and result, spelled."""
+        params = ",".join(map(spelled_in_full, self.params))
+        return f"({params})" + (f"->{spelled_in_full(self.result)}" if self.result.type else "")
+
+    @property
     def way(self) -> str:
         """The name of the export that calls it."""
-        params = ",".join(map(_spelled_with_null, self.params))
-        return f"[callback]({params})" + (f"->{_spelled_with_null(self.result)}" if self.result.type else "")
+        return f"[callback]{self.types}"
 
 
 class UnboundError(Exception):
@@ -88,6 +93,7 @@ _QUALIFIERS: Final = re.compile(
 )
 _OF_CALLBACKS: Final = "a callback takes numbers, text and objects, and returns numbers and objects"
 _CALLBACK: Final = re.compile(r"(.*?)\(([*&])\)\((.*)\)(?:noexcept)?")
+_FUNCTION: Final = re.compile(r"([^()]+)(\([^()]*\)(?: noexcept)?)")
 
 
 @dataclass(slots=True)
@@ -113,7 +119,7 @@ class Types:
         plain, known = self.plain(text), set[str]()
         while (base := plain.rstrip("*&")) in self.aliases and base not in known:
             known.add(base)
-            text = f"{self.aliases[base]} {plain[len(base) :]}"
+            text = _with_mark(self.aliases[base], plain[len(base) :])
             plain = self.plain(text)
         if plain == "void" and is_result:
             return Value(name, None, "nothing", "void")
@@ -159,6 +165,12 @@ class Types:
         )
 
 
+def _with_mark(aliased: str, mark: str) -> str:
+    """Spell a pointer or reference to what a name stands for, which of a function has its mark inside."""
+    function = _FUNCTION.fullmatch(aliased)
+    return f"{function[1]}({mark}){function[2]}" if function and mark else f"{aliased} {mark}"
+
+
 def spelled(value: Value) -> str:
     """Spell a value's type in a name that tells overloads apart."""
     if isinstance(value.type, ResourceType):
@@ -168,8 +180,10 @@ def spelled(value: Value) -> str:
     return "fn" if isinstance(value.type, FunctionType) else str(value.type)
 
 
-def _spelled_with_null(value: Value) -> str:
-    return f"{spelled(value)}{'?' if value.nullable or isinstance(value.type, OptionType) else ''}"
+def spelled_in_full(value: Value) -> str:
+    """Spell a value's type with null where that is allowed, and what a function takes and returns."""
+    text = f"fn{value.function.types}" if value.function else spelled(value)
+    return f"{text}{'?' if value.nullable or isinstance(value.type, OptionType) else ''}"
 
 
 def _function_type(function: Function, *, nullable: bool) -> FunctionType:
