@@ -19,6 +19,7 @@ from c_projects import COMPILERS, FREESTANDING, STRICT, WASI, build, project
 from externref_build.build.engine import build_module
 from externref_build.build.in_place import build_in_place, require_current_modules
 from externref_build.build.progress import Progress
+from externref_build.build.sbom import sbom
 from externref_build.config import load_config
 from externref_build.errors import (
     ConfigError,
@@ -31,6 +32,8 @@ from externref_build.errors import (
 from externref_build.guests.clang import C_SDK
 from externref_build.metadata import decode_records
 from externref_build.wasm.module import decode_module
+from externref_build.wheels.archive import Wheel
+from externref_build.wheels.bill import check_bills
 
 pytestmark = pytest.mark.once
 
@@ -298,6 +301,17 @@ def test_the_same_bytes_in_another_folder(tmp_path: Path) -> None:
         results.append(path.read_bytes())
     assert results[0] == results[1]
     assert os.fsencode(tmp_path) not in results[0]
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_bills_without_crates_pass_the_check(compiler: str, tmp_path: Path) -> None:
+    project(tmp_path, TWO_FILES, include_dirs=["guest/include"], compiler=compiler)
+    (module,) = load_config(tmp_path, environ={}).modules
+    result = build_module(module, progress=Progress(quiet=True), environ=os.environ)
+    name = f"plug/{result.path.name}"
+    files = {name: result.path.read_bytes(), "plug-1.dist-info/sboms/plug.cdx.json": sbom(result).encode()}
+    (found,) = check_bills(Wheel("plug-1-py3-none-any.whl", (), files), [name])
+    assert (found.state, found.detail) == ("ok", f"{name} is of C or C++, without crates")
 
 
 def test_editors_find_the_commands(tmp_path: Path) -> None:

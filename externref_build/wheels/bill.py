@@ -17,11 +17,16 @@ from externref_build.wording import plural
 
 _PLACE: Final = re.compile(r"[^/]+\.dist-info/sboms/[^/]+\.cdx\.json")
 _FORMAT: Final = "CycloneDX"
+_COMPILERS: Final = frozenset({"clang", "zig"})
+"""Tools that compile C and C++, of which modules consist without crates."""
 _REMEDY: Final = "build the wheel anew with externref-build, without EXTERNREF_SKIP, for which it makes none"
 
 
 def check_bills(wheel: Wheel, modules: Collection[str]) -> Iterator[Finding]:
-    """See that each of the modules has a bill, which is of that very module and names crates."""
+    """See that each of the modules has a bill, which is of that very module and names its crates.
+
+    Modules of C and C++ have none; their bill names the compiler.
+    """
     bills = dict[str, str]()
     for name, content in wheel.files.items():
         if _PLACE.fullmatch(name):
@@ -40,7 +45,9 @@ def check_bills(wheel: Wheel, modules: Collection[str]) -> Iterator[Finding]:
         for problem in problems:
             yield bad("SBOM", problem, name, _REMEDY)
         if not problems:
-            yield good("SBOM", f"{module} consists of {plural(len(crates_of(document)), 'crate')}")
+            crates = plural(len(crates_of(document)), "crate")
+            told = f"consists of {crates}" if crates_of(document) else "is of C or C++, without crates"
+            yield good("SBOM", f"{module} {told}")
 
 
 def compare_bill(wheel: Wheel, module: str, crates: Collection[tuple[str, str]]) -> Iterator[Finding]:
@@ -64,6 +71,16 @@ def crates_of(document: Mapping[str, Any]) -> set[tuple[str, str]]:
     }
 
 
+def _tools_of(document: Mapping[str, Any]) -> set[str]:
+    tools = document["metadata"].get("tools")
+    components = tools.get("components") if isinstance(tools, dict) else None
+    return {
+        str(component.get("name"))
+        for component in (components if isinstance(components, list) else ())
+        if isinstance(component, dict)
+    }
+
+
 def _read(content: bytes) -> tuple[str | None, str]:
     """Tell what is wrong with a bill as such, and which file it is of."""
     try:
@@ -84,5 +101,5 @@ def _problems(document: Mapping[str, Any], module: str, wheel: Wheel) -> Iterato
     told = [entry.get("content") for entry in hashes if isinstance(entry, dict)] if isinstance(hashes, list) else []
     if digest not in told:
         yield f"it is of another {module}: that has the SHA-256 {', '.join(map(str, told)) or 'of none'}, this {digest}"
-    if not crates_of(document):
+    if not crates_of(document) and not _COMPILERS & _tools_of(document):
         yield "it names no crate, expected components with a purl pkg:cargo/…"
