@@ -199,6 +199,63 @@ def test_every_declaration_is_an_import(compiler: str, tmp_path: Path) -> None:
     assert sorted(f"{name} {types}" for name, types in found.items()) == sorted(IMPORTS.split("\n")[1:-1])
 
 
+NAMES = """
+namespace client {
+class A {
+  public:
+    enum Kind : signed char { first = -1 };
+    typedef int Item;
+    typedef void (*Visitor)(Item);
+    Kind kind();
+    Item item();
+    void visit(Visitor visitor);
+};
+class B {
+  public:
+    enum Kind : long long { last = -1 };
+    typedef double Item;
+    typedef void (*Visitor)(Item);
+    Kind kind();
+    Item item();
+    void visit(Visitor visitor);
+};
+class C : public B {
+  public:
+    Item other(A::Kind a, Kind b, A::Item c, Item d, A::Visitor e);
+};
+typedef enum { small, large } Size;
+Size size(Size size);
+extern C &c;
+extern A &a;
+}
+EXTERNREF_EXPORT("use", void, use) {
+    client::a.visit([](int) {});
+    client::c.visit([](double) {});
+    client::c.other(client::a.kind(), client::c.kind(), client::a.item(), client::c.item(), [](int) {});
+    client::size(client::large);
+}
+"""
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_names_mean_what_they_mean_in_their_class(compiler: str, tmp_path: Path) -> None:
+    files = {"guest/plug.cpp": f'#include "externref.hpp"\n{NAMES}'}
+    module = build(project(tmp_path, files, std="c++17", compiler=compiler)).read_bytes()
+    found = interface(module, INTERFACE_SECTION)
+    assert sorted(f"{name} {types}" for name, types in found.items()) == [
+        "client.[global]a () -> own A",
+        "client.[global]c () -> own C",
+        "client.[method]A.item (this: ref A) -> s32",
+        "client.[method]A.kind (this: ref A) -> s8",
+        "client.[method]A.visit (this: ref A, visitor: option<func(s32)>)",
+        "client.[method]B.item (this: ref B) -> f64",
+        "client.[method]B.kind (this: ref B) -> s64",
+        "client.[method]B.visit (this: ref B, visitor: option<func(f64)>)",
+        "client.[method]C.other (this: ref C, a: s8, b: s64, c: s32, d: f64, e: option<func(s32)>) -> f64",
+        "client.size (size: u32) -> u32",
+    ]
+
+
 def test_what_nobody_uses_is_not_imported(tmp_path: Path) -> None:
     source = DECLARATIONS + 'EXTERNREF_EXPORT("use", f64, use) { return client::pi; }'
     path = build(project(tmp_path, {"guest/plug.cpp": source}, std="c++17", target=WASI))
@@ -255,6 +312,8 @@ UNBOUND = {
     "void f(const char *format, ...);": "f takes any number of arguments, and an import a fixed one",
     "void f(char *buffer);": "characters to be written to cannot be passed to the host: write const char *",
     "void f(int *numbers);": "int * cannot be passed: numbers, enumerations, const char *, std::string_view",
+    "namespace x { typedef int Y; Y f(); } namespace z { typedef double Y; }": "f has a result that cannot be bound; Y "
+    "is a name of different types in several namespaces: name one of them otherwise",
     "void *f();": "f has a result that cannot be bound; void * cannot be returned",
     "void f(void (*g)(void (*)()));": "a callback takes numbers, text and objects, and returns numbers and objects",
     "void f(const char *(*g)());": "a callback takes numbers, text and objects, and returns numbers and objects",

@@ -57,6 +57,7 @@ class _Reader:
 
     def learn(self, scope: Node, owner: str = "") -> None:
         """Take the names of types, since declarations may use later ones."""
+        unnamed: Node = {}
         for node in _inner(scope):
             name = f"{owner}{node.get('name', '')}"
             if node["kind"] == "NamespaceDecl":
@@ -64,12 +65,15 @@ class _Reader:
                 self.learn(node)
             elif node["kind"] == "CXXRecordDecl" and not owner and "name" in node and not node.get("isImplicit"):
                 self.types.classes.add(name)
+                for base in node.get("bases", [])[:1]:
+                    self.types.bases[name] = self.types.plain(_spelling(base["type"]))
                 self.learn(node, f"{name}::")
             elif node["kind"] == "EnumDecl" and "name" in node:
-                self.types.enums.setdefault(node["name"], _underlying(node))
-                self.types.enums[name] = _underlying(node)
+                self.types.learn(name, _underlying(node))
             elif node["kind"] in ("TypedefDecl", "TypeAliasDecl"):
-                self.types.aliases.setdefault(node["name"], _type(node))
+                names_it = unnamed and self.types.plain(_type(node)) == name
+                self.types.learn(name, _underlying(unnamed) if names_it else _type(node))
+            unnamed = node if node["kind"] == "EnumDecl" and "name" not in node else {}
 
     def read(self, namespace: Node, path: tuple[str, ...]) -> None:
         """Read one opening of a namespace."""
@@ -231,7 +235,7 @@ class _Reader:
             params = list(self._values(node, owner))
             try:
                 returned = "void" if kind == "constructor" else _result(node)
-                result = self.types.value("", returned, is_result=True)
+                result = self.types.value("", returned, owner or "", is_result=True)
             except UnboundError as reason:
                 self._refuse(node, "has a result that cannot be bound", str(reason), owner)
                 return
@@ -249,7 +253,7 @@ class _Reader:
                 name += "_"
             names.add(name)
             try:
-                yield self.types.value(name, _type(param))
+                yield self.types.value(name, self.types.nearest(param["type"], owner or ""), owner or "")
             except UnboundError as reason:
                 shown = {PLACE: param[PLACE], "name": node["name"]}
                 self._refuse(shown, f"has a parameter {name} that cannot be bound", str(reason), owner)

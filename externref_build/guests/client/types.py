@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -103,9 +104,35 @@ class Types:
     namespaces: set[str] = field(default_factory=set)
     """Names of the namespaces inside."""
     classes: set[str] = field(default_factory=set)
-    enums: dict[str, str] = field(default_factory=dict)
-    """The underlying type of each."""
-    aliases: dict[str, str] = field(default_factory=dict)
+    bases: dict[str, str] = field(default_factory=dict)
+    """The base of each class that has one."""
+    meanings: dict[str, str] = field(default_factory=dict)
+    """What names stand for, those in classes with their class in front: of an enumeration, its underlying type."""
+    ambiguous: set[str] = field(default_factory=set)
+    """Names that stand for different types in several namespaces."""
+
+    def learn(self, name: str, text: str) -> None:
+        """Take what a name of a type stands for, unless that is itself."""
+        if self.plain(text) != name and self.meanings.setdefault(name, text) != text:
+            self.ambiguous.add(name)
+
+    def _meaning(self, name: str, scope: str) -> tuple[str, str] | None:
+        """Return what a name stands for in a class, or outside of classes, and the class where that is said."""
+        within: str | None = scope
+        while within:
+            if f"{within}::{name}" in self.meanings:
+                return self.meanings[f"{within}::{name}"], within
+            within = self.bases.get(within)
+        if name in self.ambiguous:
+            raise UnboundError(f"{name} is a name of different types in several namespaces: name one of them otherwise")
+        if name in self.meanings:
+            return self.meanings[name], name.rpartition("::")[0]
+        if name in self.classes:
+            return None
+        others = {key: text for key, text in self.meanings.items() if key.endswith(f"::{name}")}
+        if len(set(others.values())) > 1:
+            raise UnboundError(f"{name} could be {' or '.join(sorted(others))}: name one of them otherwise")
+        return next(((text, key.rpartition("::")[0]) for key, text in others.items()), None)
 
     def plain(self, text: str) -> str:
         """Return a type as it is spelled inside of the namespace, without qualifiers and spaces that say nothing."""
@@ -114,16 +141,25 @@ class Types:
         text = re.sub(rf"(?<![\w:])(?:client::)?(?:(?:{names})::)*(?=\w)" if names else r"(?<![\w:])client::", "", text)
         return re.sub(r",?>$", ">", text) if text.startswith("std::") else text
 
-    def value(self, name: str, text: str, *, is_result: bool = False) -> Value:
-        """Return how a value of a C++ type passes; raise UnboundError."""
+    def nearest(self, entry: Mapping[str, str], scope: str) -> str:
+        """Return clang's spelling of a type that says most: a name learned here, or else what clang finds behind it.
+
+        What is behind a name is spelled as in the class that has the name, and may mean something else in this one.
+        """
+        text = entry["qualType"]
+        is_known = self._meaning(self.plain(text).rstrip("*&"), scope) is not None
+        return text if is_known else entry.get("desugaredQualType", text)
+
+    def value(self, name: str, text: str, scope: str = "", *, is_result: bool = False) -> Value:
+        """Return how a value of a C++ type passes that is spelled in a class, or outside; raise UnboundError."""
         plain, known = self.plain(text), set[str]()
-        while (base := plain.rstrip("*&")) in self.aliases and base not in known:
+        while (base := plain.rstrip("*&")) not in known and (meaning := self._meaning(base, scope)):
             known.add(base)
-            text = _with_mark(self.aliases[base], plain[len(base) :])
+            text, scope = _with_mark(meaning[0], plain[len(base) :]), meaning[1]
             plain = self.plain(text)
         if plain == "void" and is_result:
             return Value(name, None, "nothing", "void")
-        number = NUMBERS.get(self.enums.get(plain) or STANDARD.get(plain.removeprefix("std::"), plain))
+        number = NUMBERS.get(STANDARD.get(plain.removeprefix("std::"), plain))
         if number:
             return Value(name, number[0], "number", number[1])
         if plain in _VIEWS:
@@ -135,16 +171,16 @@ class Types:
             return Value(name, ResourceType(target, owned=is_result, nullable=mark == "*"), "object")
         callback = _CALLBACK.fullmatch(plain)
         if callback and not is_result:
-            function = self._function(callback[1], callback[3], text)
+            function = self._function(callback[1], callback[3], text, scope)
             return Value(name, _function_type(function, nullable=callback[2] == "*"), "callback", function=function)
         raise UnboundError(self._reason(plain, text, is_result))
 
-    def _function(self, result: str, params: str, text: str) -> Function:
+    def _function(self, result: str, params: str, text: str, scope: str) -> Function:
         if "(" in params:
             raise UnboundError(_OF_CALLBACKS)
         given = text.rpartition("(")[2].rpartition(")")[0].split(",") if params not in ("", "void") else []
-        values = tuple(self.value(f"a{number}", param) for number, param in enumerate(given))
-        returned = self.value("", text.partition("(")[0] if "(" not in result else result, is_result=True)
+        values = tuple(self.value(f"a{number}", param, scope) for number, param in enumerate(given))
+        returned = self.value("", text.partition("(")[0] if "(" not in result else result, scope, is_result=True)
         if returned.passing in ("text", "view"):
             raise UnboundError(_OF_CALLBACKS)
         if isinstance(returned.type, ResourceType):
