@@ -29,7 +29,7 @@ from externref_build.errors import (
     StaleModuleError,
     ToolchainError,
 )
-from externref_build.guests.clang import C_SDK
+from externref_build.guests.clang import C_SDK, source_files
 from externref_build.metadata import decode_records
 from externref_build.wasm.module import decode_module
 from externref_build.wheels.archive import Wheel
@@ -301,6 +301,23 @@ def test_the_same_bytes_in_another_folder(tmp_path: Path) -> None:
         results.append(path.read_bytes())
     assert results[0] == results[1]
     assert os.fsencode(tmp_path) not in results[0]
+
+
+def test_a_source_distribution_holds_what_the_compiler_reads_and_nothing_else(tmp_path: Path) -> None:
+    """Sources at the root of a project, beside what tools and versioning systems leave there."""
+    needed: dict[str, str | bytes] = {
+        "a.c": '#include "deep/a.h"\n# include <bare>\n#include <stdint.h>\n#include "../outside.h"\n',
+        "deep/a.h": '#include "../data/table.txt"\n',
+        "data/table.txt": "",
+        "include/bare": "",
+        "lib/libx.a": b"!<arch>\n",
+    }
+    others = dict.fromkeys((".git/config", ".git/HEAD", ".tox/x.h", "env/pyvenv.cfg", "env/x.h", "LICENSE"), "")
+    keys: dict[str, Any] = {"sources": ["*.c"], "include_dirs": ["include"]}
+    folder = project(tmp_path / "project", {**needed, **others}, ldflags=["lib/libx.a", "-Wl,--gc-sections"], **keys)
+    (tmp_path / "outside.h").touch()
+    (module,) = load_config(folder, environ={}).modules
+    assert {path.relative_to(folder).as_posix() for path in source_files(module)} == set(needed)
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)

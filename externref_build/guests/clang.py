@@ -27,6 +27,7 @@ from externref_build.guests.client.glue import glue
 from externref_build.guests.client.reader import read_client
 from externref_build.guests.client.shadow import shadow
 from externref_build.guests.compiler import Compiler, find_compiler
+from externref_build.guests.headers import headers_below, with_included
 from externref_build.guests.run import run
 from externref_build.guests.sdk import WORKSPACE_FOLDER, own_folder
 from externref_build.guests.steps import Step, depfile_of, is_fresh, remember
@@ -40,7 +41,6 @@ _SDK_COPY = Path(WORKSPACE_FOLDER, "sdk-c")
 
 _CXX_SUFFIXES = frozenset({".cc", ".cpp", ".cxx", ".c++", ".C"})
 _SUFFIXES = _CXX_SUFFIXES | {".c"}
-_HEADER_SUFFIXES = frozenset({"", ".h", ".hh", ".hpp", ".hxx", ".h++", ".H", ".inc", ".inl", ".ipp", ".tpp", ".def"})
 _PROFILES: Mapping[str, tuple[str, ...]] = {"release": ("-O2", "-DNDEBUG"), "dev": ("-O0", "-g")}
 _CXX_DEFAULTS = ("-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics")
 _USERS_OF_MEMORY = (b"externref__free", b"externref__text")
@@ -108,11 +108,17 @@ def find_sources(module: ModuleConfig) -> list[Path]:
 
 
 def source_files(module: ModuleConfig) -> list[Path]:
-    """Find all files that a source distribution needs: sources, and headers in their folders and in include-dirs."""
+    """Find all files that a source distribution needs: sources, the headers that they may include, and archives."""
     sources = find_sources(module)
     folders = {source.parent for source in sources} | set(module.include_dirs)
-    headers = (path for folder in folders for path in folder.rglob("*") if path.suffix in _HEADER_SUFFIXES)
-    return sorted({*sources, *(path for path in headers if path.is_file() and not path.name.startswith("."))})
+    headers = (path for folder in folders for path in headers_below(folder))
+    return sorted({*with_included([*sources, *headers], module.include_dirs, module.project_dir), *_archives(module)})
+
+
+def _archives(module: ModuleConfig) -> list[Path]:
+    """Return the files in the project that ``ldflags`` name."""
+    paths = (Path(os.path.normpath(module.project_dir / flag)) for flag in module.ldflags)
+    return [path for path in paths if path.is_file() and path.is_relative_to(module.project_dir)]
 
 
 def _provide_sdk(project_dir: Path) -> None:
