@@ -206,9 +206,11 @@ class A {
     enum Kind : signed char { first = -1 };
     typedef int Item;
     typedef void (*Visitor)(Item);
+    typedef enum { full = -1 } State;
     Kind kind();
     Item item();
     void visit(Visitor visitor);
+    State state(State state);
 };
 class B {
   public:
@@ -233,6 +235,7 @@ EXTERNREF_EXPORT("use", void, use) {
     client::c.visit([](double) {});
     client::c.other(client::a.kind(), client::c.kind(), client::a.item(), client::c.item(), [](int) {});
     client::size(client::large);
+    client::a.state(client::A::full);
 }
 """
 
@@ -247,6 +250,7 @@ def test_names_mean_what_they_mean_in_their_class(compiler: str, tmp_path: Path)
         "client.[global]c () -> own C",
         "client.[method]A.item (this: ref A) -> s32",
         "client.[method]A.kind (this: ref A) -> s8",
+        "client.[method]A.state (this: ref A, state: s32) -> s32",
         "client.[method]A.visit (this: ref A, visitor: option<func(s32)>)",
         "client.[method]B.item (this: ref B) -> f64",
         "client.[method]B.kind (this: ref B) -> s64",
@@ -254,6 +258,16 @@ def test_names_mean_what_they_mean_in_their_class(compiler: str, tmp_path: Path)
         "client.[method]C.other (this: ref C, a: s8, b: s64, c: s32, d: f64, e: option<func(s32)>) -> f64",
         "client.size (size: u32) -> u32",
     ]
+
+
+@pytest.mark.parametrize("member", ["Leaf(const Leaf &other);", "Leaf(const Leaf &) = delete;", "~Leaf();"])
+def test_derived_objects_move_whatever_they_declare(member: str, tmp_path: Path) -> None:
+    declarations = f"struct Base {{ }}; struct Leaf : Base {{ Leaf(int size); {member} }};"
+    use = "static client::Leaf kept{1}; client::Leaf other{static_cast<client::Leaf &&>(kept)}; kept = client::Leaf{2};"
+    source = f'#include "externref.hpp"\nnamespace client {{ {declarations} }}\n'
+    source += f'EXTERNREF_EXPORT("use", void, use) {{ {use} }}\n'
+    module = build(project(tmp_path, {"guest/plug.cpp": source}, std="c++17", cflags=STRICT)).read_bytes()
+    assert [name.partition("#")[0] for name in interface(module, INTERFACE_SECTION)] == ["client.[constructor]Leaf"]
 
 
 def test_what_nobody_uses_is_not_imported(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ class _Reader:
             elif node["kind"] == "EnumDecl" and "name" in node:
                 self.types.learn(name, _underlying(node))
             elif node["kind"] in ("TypedefDecl", "TypeAliasDecl"):
-                names_it = unnamed and self.types.plain(_type(node)) == name
+                names_it = unnamed and self.types.plain(_type(node)) in (name, node["name"])
                 self.types.learn(name, _underlying(unnamed) if names_it else _type(node))
             unnamed = node if node["kind"] == "EnumDecl" and "name" not in node else {}
 

@@ -30,6 +30,9 @@ _SPECIAL: dict[Special, str] = {
         " other.externref_handle = handle; return *this; }}"
     ),
 }
+_MOVES: frozenset[Special] = frozenset(("move", "move assignment"))
+_DEFAULT_MOVES = " public: {name}({name} &&) = default; {name} &operator=({name} &&) = default;"
+"""For a derived class that declares other special members, with which C++ leaves these out."""
 _NOT_CONSTRUCTIBLE = " public: {name}() = delete;"
 
 
@@ -56,6 +59,7 @@ def _lines(declared: ClientClass) -> str:
 def _members(declared: ClientClass) -> str:
     if declared.base is not None:
         parts = [] if declared.has_constructor else [_NOT_CONSTRUCTIBLE]
+        parts += [_DEFAULT_MOVES] if declared.special and not declared.special & _MOVES else []
     else:
         parts = [_WORD, *(text for kind, text in _SPECIAL.items() if kind not in declared.special)]
     return "".join(parts).format(name=declared.name)
