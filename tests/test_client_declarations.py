@@ -270,6 +270,22 @@ def test_derived_objects_move_whatever_they_declare(member: str, tmp_path: Path)
     assert [name.partition("#")[0] for name in interface(module, INTERFACE_SECTION)] == ["client.[constructor]Leaf"]
 
 
+def test_what_is_declared_and_then_defined_stays_in_the_guest(tmp_path: Path) -> None:
+    source = """
+    #include "externref.hpp"
+    namespace client {
+    struct Node { int own(); int size(); };
+    extern Node &node;
+    int helper();
+    int Node::own() { return size() + helper(); }
+    int helper() { return 1; }
+    }
+    EXTERNREF_EXPORT("use", s32, use) { return client::node.own(); }
+    """
+    module = build(project(tmp_path, {"guest/plug.cpp": source}, std="c++17", profile="dev")).read_bytes()
+    assert sorted(interface(module, INTERFACE_SECTION)) == ["client.[global]node", "client.[method]Node.size"]
+
+
 def test_what_nobody_uses_is_not_imported(tmp_path: Path) -> None:
     source = DECLARATIONS + 'EXTERNREF_EXPORT("use", f64, use) { return client::pi; }'
     path = build(project(tmp_path, {"guest/plug.cpp": source}, std="c++17", target=WASI))

@@ -45,7 +45,9 @@ def read_client(dump: str) -> Client:
     for namespace in namespaces:
         reader.read(namespace, ())
     raise_together(reader.errors)
-    return Client(tuple(reader.classes), tuple(reader.bound))
+    return Client(
+        tuple(reader.classes), tuple(entry for entry in reader.bound if entry.symbols[0] not in reader.defined)
+    )
 
 
 class _Reader:
@@ -53,6 +55,8 @@ class _Reader:
         self.types = Types()
         self.classes: list[ClientClass] = []
         self.bound: list[Bound] = []
+        self.defined: set[str] = set()
+        """Symbols of what was declared, and then defined in the namespace."""
         self.errors: list[ExternrefBuildError] = []
 
     def learn(self, scope: Node, owner: str = "") -> None:
@@ -84,6 +88,8 @@ class _Reader:
                 self.read(node, path if inline else (*path, node["name"]))
             elif kind == "CXXRecordDecl" and node.get("completeDefinition"):
                 self._class(node, path)
+            elif kind in ("FunctionDecl", "CXXMethodDecl") and _has_body(node):
+                self.defined.add(node["mangledName"])
             elif kind == "FunctionDecl" and not _has_body(node):
                 self._function(node, path, None, "function", node["name"], (node["mangledName"],))
             elif kind == "VarDecl":
