@@ -274,13 +274,16 @@ def test_what_is_declared_and_then_defined_stays_in_the_guest(tmp_path: Path) ->
     source = """
     #include "externref.hpp"
     namespace client {
-    struct Node { int own(); int size(); };
+    struct Node { int own(); int size(); int outside() const; };
     extern Node &node;
     int helper();
+    int outside();
     int Node::own() { return size() + helper(); }
     int helper() { return 1; }
     }
-    EXTERNREF_EXPORT("use", s32, use) { return client::node.own(); }
+    int client::Node::outside() const { return client::outside(); }
+    int client::outside() { return 2; }
+    EXTERNREF_EXPORT("use", s32, use) { return client::node.own() + client::node.outside(); }
     """
     module = build(project(tmp_path, {"guest/plug.cpp": source}, std="c++17", profile="dev")).read_bytes()
     assert sorted(interface(module, INTERFACE_SECTION)) == ["client.[global]node", "client.[method]Node.size"]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from externref_build.errors import ExternrefBuildError, raise_together
 from externref_build.guests.client.declarations import Bound, Client, ClientClass, Kind, Special, fault
-from externref_build.guests.client.syntax import END, PLACE, Node, read_namespaces
+from externref_build.guests.client.syntax import END, FUNCTIONS, PLACE, Node, read_namespaces
 from externref_build.guests.client.types import Types, UnboundError, Value
 from externref_build.metadata import ResourceType
 
@@ -39,7 +39,9 @@ def read_client(dump: str) -> Client:
     Raises GuestBuildError, or several at once, for what cannot be bound; each names file, line and reason.
     """
     reader = _Reader()
-    namespaces = list(read_namespaces(dump))
+    trees = list(read_namespaces(dump))
+    namespaces = [tree for tree in trees if tree["kind"] not in FUNCTIONS]
+    reader.defined.update(tree["mangledName"] for tree in trees if tree["kind"] in FUNCTIONS and _has_body(tree))
     for namespace in namespaces:
         reader.learn(namespace)
     for namespace in namespaces:
@@ -56,7 +58,7 @@ class _Reader:
         self.classes: list[ClientClass] = []
         self.bound: list[Bound] = []
         self.defined: set[str] = set()
-        """Symbols of what was declared, and then defined in the namespace."""
+        """Symbols of functions that the guest defines behind their declarations."""
         self.errors: list[ExternrefBuildError] = []
 
     def learn(self, scope: Node, owner: str = "") -> None:
@@ -88,7 +90,7 @@ class _Reader:
                 self.read(node, path if inline else (*path, node["name"]))
             elif kind == "CXXRecordDecl" and node.get("completeDefinition"):
                 self._class(node, path)
-            elif kind in ("FunctionDecl", "CXXMethodDecl") and _has_body(node):
+            elif kind in FUNCTIONS and _has_body(node):
                 self.defined.add(node["mangledName"])
             elif kind == "FunctionDecl" and not _has_body(node):
                 self._function(node, path, None, "function", node["name"], (node["mangledName"],))

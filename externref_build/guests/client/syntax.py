@@ -31,11 +31,12 @@ class Place:
 PLACE, END = "place", "end place"
 """The keys under which each declaration has its `Place`, and that of its last token."""
 
+FUNCTIONS = frozenset(("FunctionDecl", "CXXMethodDecl"))
 _NAMESPACE = "client"
 
 
 def read_namespaces(dump: str) -> Iterator[Node]:
-    """Yield the tree of each opening of ``namespace client`` in a dump, places resolved.
+    """Yield each opening of ``namespace client`` in a dump, and each function of it defined outside, places resolved.
 
     Raises GuestBuildError if it is not what clang dumps.
     """
@@ -48,7 +49,8 @@ def read_namespaces(dump: str) -> Iterator[Node]:
         except ValueError as error:
             raise GuestBuildError(f"the compiler's syntax tree cannot be read: {error}") from None
         resolve(node)
-        if node.get("kind") == "NamespaceDecl" and node.get("name") == _NAMESPACE and _is_global(node):
+        opens = node.get("kind") == "NamespaceDecl" and node.get("name") == _NAMESPACE
+        if (opens or node.get("kind") in FUNCTIONS) and _is_global(node):
             yield node
         position = dump.find("{", position)
 
