@@ -74,7 +74,7 @@ def find_compiler(folder: Path, *, environ: Mapping[str, str], name: str | None 
         except ToolchainError as error:
             faults.append(str(error.summary))
     if _has_zig():
-        return _zig_of_python()
+        return _zig_of_python(folder, environ)
     looked = f"clang, clang-{_NEWEST} to clang-{_OLDEST} on PATH, and the Python package ziglang"
     raise ToolchainError(
         "there is no compiler for C and C++ that makes WebAssembly" + "".join(f"; {fault}" for fault in faults),
@@ -85,7 +85,7 @@ def find_compiler(folder: Path, *, environ: Mapping[str, str], name: str | None 
 
 def _named(name: str, folder: Path, environ: Mapping[str, str]) -> Compiler:
     if name == "zig" and _has_zig():
-        return _zig_of_python()
+        return _zig_of_python(folder, environ)
     path = shutil.which(name, path=environ.get("PATH"))
     if path is None:
         raise ToolchainError(
@@ -94,7 +94,7 @@ def _named(name: str, folder: Path, environ: Mapping[str, str]) -> Compiler:
             remedy=f"install it, or remove the key compiler to use what there is; otherwise {_INSTALL}",
         )
     if Path(path).stem == "zig":
-        return _zig((path,), run((path, "version"), cwd=folder, environ=environ).stdout.strip())
+        return _zig((path,), _zig_version((path,), folder, environ))
     return _clang(path, folder, environ)
 
 
@@ -154,8 +154,17 @@ def _probe(path: str, folder: Path, environ: Mapping[str, str]) -> tuple[str, st
     return version, linker
 
 
-def _zig_of_python() -> Compiler:
-    return _zig((sys.executable, "-m", "ziglang"), importlib.metadata.version("ziglang"))
+def _zig_of_python(folder: Path, environ: Mapping[str, str]) -> Compiler:
+    start = (sys.executable, "-m", "ziglang")
+    try:
+        version = importlib.metadata.version("ziglang")
+    except importlib.metadata.PackageNotFoundError:  # on the path, but not installed: it takes longer to ask zig
+        version = _zig_version(start, folder, environ)
+    return _zig(start, version)
+
+
+def _zig_version(start: tuple[str, ...], folder: Path, environ: Mapping[str, str]) -> str:
+    return run((*start, "version"), cwd=folder, environ=environ).stdout.strip()
 
 
 def _zig(zig: tuple[str, ...], version: str) -> Compiler:
