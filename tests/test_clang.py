@@ -15,7 +15,10 @@ from typing import Any
 import pytest
 import wasmtime
 from c_projects import COMPILERS, FREESTANDING, STRICT, WASI, build, project
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
+from externref_build._version import __version__
 from externref_build.build.engine import build_module
 from externref_build.build.in_place import build_in_place, require_current_modules
 from externref_build.build.progress import Progress
@@ -329,6 +332,10 @@ def test_bills_without_crates_pass_the_check(compiler: str, tmp_path: Path) -> N
     files = {name: result.path.read_bytes(), "plug-1.dist-info/sboms/plug.cdx.json": sbom(result).encode()}
     (found,) = check_bills(Wheel("plug-1-py3-none-any.whl", (), files), [name])
     assert (found.state, found.detail) == ("ok", f"{name} is of C or C++, without crates")
+    bill = sbom(result)
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill) is None
+    [part] = json.loads(bill)["components"]
+    assert (part["name"], part["version"]) == ("externref-build C SDK", __version__)
 
 
 def test_editors_find_the_commands(tmp_path: Path) -> None:

@@ -97,8 +97,9 @@ def _bom(result: BuildResult) -> Bom:
         lifecycles=[PredefinedLifecycle(LifecyclePhase.BUILD)],
         tools=ToolRepository(components=_tools(result)),
     )
-    bom = Bom(components=crates.values(), metadata=metadata)
-    bom.register_dependency(module, list(crates.values())[:1])
+    parts = list(crates.values()) or [_c_sdk()]
+    bom = Bom(components=parts, metadata=metadata)
+    bom.register_dependency(module, parts[:1])
     for crate in guest.crates:
         bom.register_dependency(crates[crate.id], [crates[other] for other in crate.dependencies])
     return bom
@@ -137,6 +138,24 @@ def _component(crate: Crate, checksum: str | None) -> Component:
         external_references=[ExternalReference(type=ExternalReferenceType.VCS, url=XsUri(crate.repository))]
         if crate.repository
         else [],
+    )
+
+
+def _c_sdk() -> Component:
+    """Return what a guest in C or C++ is linked with beside its own sources; it has the version of this package."""
+    from cyclonedx.model.component import Component, ComponentScope, ComponentType
+    from cyclonedx.model.license import LicenseExpression
+    from packageurl import PackageURL
+
+    purl = PackageURL(type="pypi", name="externref-build", version=__version__, subpath="externref_build/sdk/c")
+    return Component(
+        type=ComponentType.LIBRARY,
+        bom_ref=purl.to_string(),
+        name="externref-build C SDK",
+        version=__version__,
+        scope=ComponentScope.REQUIRED,
+        licenses=[LicenseExpression("MIT OR Apache-2.0")],
+        purl=purl,
     )
 
 
