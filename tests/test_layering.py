@@ -13,7 +13,7 @@ import externref_build
 PACKAGE = Path(externref_build.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "sdk" not in path.relative_to(PACKAGE).parts)
 
-BUILD = {
+BELOW_BUILD = {
     "guests",
     "processor",
     "bindings",
@@ -27,36 +27,10 @@ BUILD = {
     "_version",
 }
 BELOW = {
-    "cli": {
-        "wheels",
-        "build",
-        "guests",
-        "processor",
-        "bindings",
-        "config",
-        "metadata",
-        "wasm",
-        "colour",
-        "wording",
-        "output",
-        "errors",
-        "_version",
-    },
+    "cli": {"wheels", "build", *BELOW_BUILD},
     "backends": {"build", "guests", "config", "output", "errors", "_version"},
     "wheels": {"build", "metadata", "wasm", "wording", "errors"},
-    "build": {
-        "guests",
-        "processor",
-        "bindings",
-        "config",
-        "metadata",
-        "wasm",
-        "colour",
-        "wording",
-        "output",
-        "errors",
-        "_version",
-    },
+    "build": BELOW_BUILD,
     "guests": {"config", "metadata", "output", "errors", "_version"},
     "bindings": {"metadata", "wasm", "errors", "_version"},
     "config": {"errors", "_version"},
