@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, cast
 
-from externref_build.errors import ConfigError, ExternrefBuildError, SeveralErrors
+from externref_build.errors import ConfigError, ExternrefBuildError, raise_together
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -360,10 +360,7 @@ def _module(values: Mapping[str, _Value], project_dir: Path) -> ModuleConfig:
     errors += _keys_of_another_language(values)
     if "package" not in values:
         errors.append(_missing_package(values, project_dir))
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        raise SeveralErrors(errors)
+    raise_together(errors)
 
     def get(key: str) -> Any:
         return values[key].raw if key in values else schema()["properties"][key].get("default")

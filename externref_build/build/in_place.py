@@ -31,7 +31,7 @@ from externref_build.build.npm import is_of_the_project, require_free_place, wri
 from externref_build.build.packages import package_folder
 from externref_build.build.progress import Progress
 from externref_build.config import Config, ModuleConfig
-from externref_build.errors import ExternrefBuildError, SeveralErrors, StaleModuleError
+from externref_build.errors import ExternrefBuildError, StaleModuleError, raise_together
 from externref_build.guests.cargo import compile_guest
 from externref_build.guests.clang import build_guest
 from externref_build.guests.sdk import WORKSPACE_FOLDER, own_folder
@@ -122,8 +122,7 @@ def require_current_modules(config: Config) -> Iterator[Path]:
             stale.append(StaleModuleError(name, reasons))
         else:
             yield path
-    if stale:
-        raise stale[0] if len(stale) == 1 else SeveralErrors(stale)
+    raise_together(stale)
 
 
 def _keep(

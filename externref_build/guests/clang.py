@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from externref_build.config import ModuleConfig
-from externref_build.errors import ConfigError, ExternrefBuildError, GuestBuildError, SeveralErrors
+from externref_build.errors import ConfigError, ExternrefBuildError, GuestBuildError, raise_together
 from externref_build.guests.cargo import GuestModule
 from externref_build.guests.client.declarations import merge
 from externref_build.guests.client.glue import glue
@@ -100,10 +100,7 @@ def find_sources(module: ModuleConfig) -> list[Path]:
                 )
             )
         found.update(files)
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        raise SeveralErrors(errors)
+    raise_together(errors)
     return sorted(found)
 
 
