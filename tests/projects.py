@@ -132,11 +132,12 @@ BACKENDS = {
 WITHOUT_CARGO = {"PATH": str(Path(sys.executable).parent), "CARGO": ""}
 
 
-def write(folder: Path, files: Mapping[str, str]) -> Path:
-    for name, text in files.items():
+def write(folder: Path, files: Mapping[str, str] | Mapping[str, str | bytes]) -> Path:
+    """Write files below a folder, texts without the indentation that all their lines have; return the folder."""
+    for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text), encoding="utf-8")
+        path.write_bytes(content if isinstance(content, bytes) else textwrap.dedent(content).encode())
     return folder
 
 

@@ -10,9 +10,8 @@ import stat
 import subprocess
 import sys
 import tempfile
-import textwrap
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from pathlib import Path
 import pytest
 import wasmtime
 from compact_imports import compact
+from projects import write
 
 from externref_build.build import (
     Progress,
@@ -64,13 +64,6 @@ static RECORD: [u8; 17] = *b"\xff\xff\xff\xff\x04\0\0\0same\x02\0\0\0\x03";
 """Declares the parameter and the result of the export ``same`` as references."""
 
 SAME = RECORD + '#[no_mangle]\npub extern "C" fn same(x: i32) -> i32 { x }\n'
-
-
-def write(folder: Path, files: Mapping[str, str]) -> None:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text), encoding="utf-8")
 
 
 def project(folder: Path, source: str = SAME, **keys: str) -> ModuleConfig:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import textwrap
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from projects import write
 
 from externref_build.config import ModuleConfig, load_config, parse_toml
 from externref_build.errors import (
@@ -45,14 +45,6 @@ crate-type = ["cdylib"]
 EXPORT = '#[no_mangle]\npub extern "C" fn run(x: i32) -> i32 { x }\n'
 
 COMMAND = PLUGIN.replace('[lib]\ncrate-type = ["cdylib"]', "")
-
-
-def write(folder: Path, files: Mapping[str, str]) -> Path:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text), encoding="utf-8")
-    return folder
 
 
 def project(folder: Path, files: Mapping[str, str], **keys: str) -> ModuleConfig:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from projects import write
 from wasmtime import Func, Instance, Module, Store
 
 FILES = {
@@ -53,11 +54,7 @@ pub unsafe extern "C" fn through(raw: i32) -> i32 { take(insert(raw)) }
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    for name, text in FILES.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return tmp_path
+    return write(tmp_path, FILES)
 
 
 @pytest.fixture
