@@ -14,18 +14,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from page import milliseconds, replace_part, table, times
+from page import CALLS, milliseconds, replace_part, table, times
 from python_calls import KINDS, measure_calls
 from python_load import measure_load
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
-WORDS: Final = {
-    "numbers": "two numbers, returns one",
-    "reference": "an object and a number, returns a number",
-    "item": "returns an object",
-    "text": "a text of 40 characters, returns a number",
-    "answer": "returns a text of 40 characters",
-}
 
 
 def main() -> None:
@@ -49,7 +42,7 @@ def _calls(calls: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
             found = calls[direction][kind]
             ours = found["bindings"]
             others = (f"{_micro(found[way])} ({times(found[way] / ours)})" for way in ("wasmtime-py", "Extism"))
-            rows.append((WORDS[kind], _micro(ours), *others))
+            rows.append((CALLS[kind], _micro(ours), *others))
         tables.append(table((title, "bindings", "wasmtime-py by hand", "Extism"), rows))
     return "\n\n".join(tables)
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from page import replace_part, table
+from page import CALLS, replace_part, table
 from wasmtime import wat2wasm
 
 from externref_build.bindings.hosts import generate_hosts
@@ -26,14 +26,6 @@ from externref_build.wasm.custom import with_custom
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "bindings-javascript.md"
 GUEST: Final = Path(__file__).resolve().parent / "guests" / "calls"
 SCRIPT: Final = Path(__file__).resolve().parent / "javascript" / "calls.mjs"
-WORDS: Final = {
-    "numbers": "two numbers, returns one",
-    "reference": "an object and a number, returns a number",
-    "item": "returns an object",
-    "text": "a text of 40 characters, returns a number",
-    "answer": "returns a text of 40 characters",
-    "long text": "a text of 4,000 characters, returns a number",
-}
 
 
 def main() -> None:
@@ -48,7 +40,7 @@ def main() -> None:
             (title, "bindings", "by hand", "ratio"),
             [
                 (words, *(f"{calls[what][way]:.1f} ns" for way in ("bindings", "by hand")), _ratio(calls[what]))
-                for kind, words in WORDS.items()
+                for kind, words in CALLS.items()
                 if (what := f"{direction}, {kind}") in calls
             ],
         )

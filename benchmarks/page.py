@@ -7,6 +7,15 @@ from pathlib import Path
 from typing import Any
 
 PEERS = ("externref-cli", "wasm-bindgen", "wasm-tools strip", "python, read and write")
+CALLS = {
+    "numbers": "two numbers, returns one",
+    "reference": "an object and a number, returns a number",
+    "item": "returns an object",
+    "text": "a text of 40 characters, returns a number",
+    "answer": "returns a text of 40 characters",
+    "long text": "a text of 4,000 characters, returns a number",
+}
+"""What the functions of the guest `calls` take and return, by their kind."""
 
 
 def update_page(results: dict[str, Any], page: Path) -> None:
