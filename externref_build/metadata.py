@@ -27,6 +27,11 @@ _AGREE = "parts of the guest declare the same function differently: make them ag
 _REBUILD = "the guest was built with another version of its SDK, or the file is damaged: rebuild the guest"
 
 
+def function_label(module: str | None, name: str) -> str:
+    """Name a function as errors do: an import from a module or, where that is None, an export."""
+    return f"export `{name}`" if module is None else f"import `{module}.{name}`"
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """Which values of one import or export are references."""
@@ -42,7 +47,7 @@ class Record:
     @property
     def label(self) -> str:
         """The function as errors name it."""
-        return f"export `{self.name}`" if self.module is None else f"import `{self.module}.{self.name}`"
+        return function_label(self.module, self.name)
 
 
 def decode_records(section: bytes | memoryview, offset: int = 0) -> list[Record]:
@@ -234,7 +239,7 @@ class InterfaceFunction:
     @property
     def label(self) -> str:
         """The function as errors name it."""
-        return f"export `{self.name}`" if self.module is None else f"import `{self.module}.{self.name}`"
+        return function_label(self.module, self.name)
 
     def __str__(self) -> str:
         params = ", ".join(f"{name}: {value_type}" for name, value_type in self.params)

@@ -23,6 +23,7 @@ from externref_build.metadata import (
     ValueType,
     core_types,
     decode_interface,
+    function_label,
     merge_interface,
 )
 from externref_build.wasm import sections as section_ids
@@ -114,7 +115,7 @@ class Function:
     @property
     def label(self) -> str:
         """The function as errors name it."""
-        return f"export `{self.name}`" if self.module is None else f"import `{self.module}.{self.name}`"
+        return function_label(self.module, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,7 @@ Declared: TypeAlias = "dict[tuple[str | None, str], InterfaceFunction]"
 def _imports(module: Module, declared: Declared) -> Iterator[ImportModule]:
     by_module: dict[str, dict[str, Function]] = {}
     for entry in module.imports:
-        label = f"import `{entry.module}.{entry.name}`"
+        label = function_label(entry.module, entry.name)
         if entry.kind != FUNC:
             raise BindingError(
                 f"{label} is a {KIND_NAMES[entry.kind]}, and a host of bindings provides functions only",
@@ -329,9 +330,8 @@ def _plain_type(val_type: ValType, module: str | None, name: str) -> ValueType:
         return ANY_REFERENCE
     if val_type in (I32, I64, F32, F64):
         return "opaque"
-    label = f"export `{name}`" if module is None else f"import `{module}.{name}`"
     raise BindingError(
-        f"{label} passes a {format_val_type(val_type)}, which a host cannot make or take",
+        f"{function_label(module, name)} passes a {format_val_type(val_type)}, which a host cannot make or take",
         remedy="keep such functions inside of the module, or pass numbers and references",
     )
 

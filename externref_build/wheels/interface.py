@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from externref_build.metadata import INTERFACE_SECTION, InterfaceFunction, ResourceType, decode_interface
+from externref_build.metadata import (
+    INTERFACE_SECTION,
+    InterfaceFunction,
+    ResourceType,
+    decode_interface,
+    function_label,
+)
 from externref_build.wasm.module import FUNC, Module
 from externref_build.wasm.types import EXTERNREF, FuncType, format_val_type
 
@@ -77,11 +83,13 @@ def _differences(found: Mapping[str, str], expected: Mapping[str, str]) -> Itera
 
 def _border(module: Module) -> dict[str, FuncType]:
     imports = {
-        f"import `{entry.module}.{entry.name}`": module.func_type(index)
+        function_label(entry.module, entry.name): module.func_type(index)
         for index, entry in enumerate(module.func_imports)
     }
     exports = {
-        f"export `{export.name}`": module.func_type(export.index) for export in module.exports if export.kind == FUNC
+        function_label(None, export.name): module.func_type(export.index)
+        for export in module.exports
+        if export.kind == FUNC
     }
     return imports | exports
 
