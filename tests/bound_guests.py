@@ -13,8 +13,8 @@ from typing import Any
 import wasmtime
 from plugins import custom_section
 
-from externref_build.bindings.model import read_model
 from externref_build.bindings.python import generate
+from externref_build.bindings.reading import read_model
 from externref_build.metadata import INTERFACE_SECTION
 
 _COUNTER = itertools.count()

@@ -14,7 +14,7 @@ from plugins import custom_contents
 from registry import npm_program
 
 from externref_build.bindings.javascript import generate
-from externref_build.bindings.model import read_model
+from externref_build.bindings.reading import read_model
 from externref_build.metadata import INTERFACE_SECTION
 
 SCRIPTS = Path(__file__).parent / "javascript"

@@ -16,7 +16,7 @@ from javascript_hosts import SCRIPTS, node, run, type_errors, write_bindings
 from registry import npm_program
 
 from externref_build.bindings.javascript import generate
-from externref_build.bindings.model import read_model
+from externref_build.bindings.reading import read_model
 from externref_build.errors import BindingError
 from externref_build.processor import Processor
 

@@ -13,10 +13,11 @@ from bound_guests import assemble, bind, exported, imported, write_package
 from plugins import custom_section
 
 from externref_build.bindings.hosts import generate_hosts
-from externref_build.bindings.model import ANY_REFERENCE, read_model
+from externref_build.bindings.model import ANY_REFERENCE
 from externref_build.bindings.names import camel_case, identifier, unique_identifiers
 from externref_build.bindings.python import generate
 from externref_build.bindings.python.docs import docstring
+from externref_build.bindings.reading import read_model
 from externref_build.build.hosts import make_hosts, without_interface
 from externref_build.config import load_config
 from externref_build.errors import BindingError, ConfigError, ExternrefBuildError

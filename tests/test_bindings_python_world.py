@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from bound_guests import assemble, bind, callback_guest, exported, imported, write_package
 
-from externref_build.bindings.model import read_model
+from externref_build.bindings.reading import read_model
 from externref_build.errors import BindingError
 
 VECTOR = {"ref": "Vector3"}

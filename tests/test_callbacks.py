@@ -9,7 +9,7 @@ import pytest
 from bound_guests import assemble, bind, exported, imported
 from javascript_hosts import node, write_bindings
 
-from externref_build.bindings.model import read_model
+from externref_build.bindings.reading import read_model
 from externref_build.errors import BindingError, MalformedMetadataError
 
 WAY = "[callback]Thing,s32->Thing"

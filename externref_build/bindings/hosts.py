@@ -32,7 +32,7 @@ def generate_hosts(
     `read_model` raises, and BindingError.
     """
     from externref_build.bindings import javascript, python
-    from externref_build.bindings.model import read_model
+    from externref_build.bindings.reading import read_model
 
     model = read_model(data)
     texts: dict[str, str] = {}
