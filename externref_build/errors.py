@@ -128,7 +128,7 @@ class TableNameError(MetadataError):
 
 
 class SurrogateError(MetadataError):
-    """An import of module ``externref`` is not one of the surrogates, or has another type."""
+    """An import has the name of a surrogate, and is no function or has another type."""
 
 
 class BindingError(ExternrefBuildError):

@@ -30,6 +30,7 @@ from externref_build.metadata import (
     encode_record,
 )
 from externref_build.processor.report import Declaration
+from externref_build.wasm.module import decode_module
 
 GUEST = """
 (module
@@ -144,7 +145,7 @@ def test_the_offset_is_that_of_the_record() -> None:
 def test_all_faults_come_in_one_report() -> None:
     text = GUEST.format('(export "also" (func 2)) (export "externrefs" (func 2))')
     found = refuse(
-        text.replace("(module", '(module (import "externref" "put" (func))'),
+        text.replace("(module", '(module (import "externref" "get" (func))'),
         Record(None, "run", (True, False)),
         Record("host", "make", (True,) * 4),
         Record(None, "start", (True,)),
@@ -177,10 +178,11 @@ SURROGATE_FAULTS = [
     ('(import "externref" "get" (func (param i64) (result i64)))', "`externref.get` has type [i64] -> [i64], where"),
     ('(import "externref" "drop" (func (param i32) (result i32)))', "`externref.drop` has type [i32] -> [i32], where"),
     ('(import "externref" "guard" (func (param i32)))', "`externref.guard` has type [i32] -> [], where [] -> []"),
-    ('(import "externref" "clone" (func))', "import `externref.clone` is a function that is no surrogate"),
-    ('(import "externref" "get" (global i32))', "import `externref.get` is a global that is no surrogate"),
-    ('(import "externref" "drop" (memory 1))', "import `externref.drop` is a memory that is no surrogate"),
-    ('(import "externref" "table" (table 1 externref))', "import `externref.table` is a table that is no surrogate"),
+    (
+        '(import "externref" "get" (global i32))',
+        "surrogate `externref.get` is a global, where a function [i32] -> [i32]",
+    ),
+    ('(import "externref" "drop" (memory 1))', "surrogate `externref.drop` is a memory, where a function [i32] -> []"),
 ]
 
 
@@ -191,6 +193,20 @@ def test_an_import_that_is_no_surrogate(entry: str, message: str) -> None:
     assert message in caught.value.summary
     assert caught.value.where == f"offset {assemble(f'(module {entry})').index(b'externref') - 1:#x}"
     assert caught.value.remedy
+
+
+def test_what_else_is_imported_from_the_surrogates_module_is_the_hosts_own() -> None:
+    """`wasm-opt --log-execution` takes the module of its import from the first one that is there."""
+    log = '(import "externref" "log_execution" (func $log (param i32)))'
+    unrelated = assemble(f'(module {log} (import "externref" "table" (table 1 externref)))')
+    assert process(unrelated) == unrelated
+
+    guest = assemble(f'(module {SURROGATES} {log} (func (export "run") (call $log (i32.const 1))))')
+    declared = custom_section(RECORDS_SECTION, encode_record(Record("externref", "log_execution", (True,))))
+    for section, log_type in ((b"", "[i32] -> []"), (declared, "[externref] -> []")):
+        module = decode_module(process(guest + section))
+        assert [(entry.module, entry.name) for entry in module.imports] == [("externref", "log_execution")]
+        assert str(module.func_type(0)) == log_type
 
 
 def test_a_surrogate_cannot_be_declared() -> None:

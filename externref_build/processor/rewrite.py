@@ -42,7 +42,7 @@ from externref_build.processor.layout import Layout, move_imports
 from externref_build.processor.relocation import locate_sources, move_code_metadata, move_debug_info, rename
 from externref_build.processor.report import FunctionLowering, Report, Step, SurrogateUse
 from externref_build.processor.scan import NamingIndex
-from externref_build.processor.signatures import SURROGATE_MODULE, Signatures, match_signatures
+from externref_build.processor.signatures import Signatures, is_surrogate, match_signatures
 from externref_build.wasm.edits import Part, Revision
 from externref_build.wasm.module import Module, decode_module
 from externref_build.wasm.sections import Section
@@ -89,9 +89,7 @@ def rewrite_in_parts(data: bytes | memoryview, options: Options) -> tuple[Sequen
     records = group_records(_decode_all(module, RECORDS_SECTION, decode_records, faults))
     functions = group_interface(_decode_all(module, GUEST_INTERFACE_SECTION, decode_interface, faults))
     raise_together(faults)
-    is_guest = bool(module.custom_sections(RECORDS_SECTION)) or any(
-        entry.module == SURROGATE_MODULE for entry in module.imports
-    )
+    is_guest = bool(module.custom_sections(RECORDS_SECTION)) or any(map(is_surrogate, module.imports))
     signatures = match_signatures(module, records, functions, options.table if is_guest else None)
     clock.step("declarations read", len(records))
 

@@ -17,14 +17,7 @@ from externref_build.errors import (
     WrongKindError,
     raise_together,
 )
-from externref_build.metadata import (
-    InterfaceFunction,
-    Record,
-    ResourceType,
-    contradiction_of_interfaces,
-    contradiction_of_records,
-    core_types,
-)
+from externref_build.metadata import InterfaceFunction, Record, contradiction_of_interfaces, contradiction_of_records
 from externref_build.processor.report import Declaration
 from externref_build.wasm.module import FUNC, KIND_NAMES, Export, Import, Module
 from externref_build.wasm.types import EXTERNREF, I32, FuncType, ValType, format_val_type
@@ -78,6 +71,11 @@ class Signatures(NamedTuple):
     """Functions exported under several names that are not declared alike."""
     report_imports: tuple[Declaration, ...]
     report_exports: tuple[Declaration, ...]
+
+
+def is_surrogate(entry: Import) -> bool:
+    """Say whether an import has the name of a surrogate; others of its module are the host's own."""
+    return entry.module == SURROGATE_MODULE and entry.name in SURROGATE_TYPES
 
 
 def match_signatures(
@@ -139,23 +137,22 @@ class _Matcher:
     """Functions whose records disagree, by module and name, so that nothing can be said of their interface."""
 
     def match_surrogates(self) -> dict[int, str]:
-        """Find the surrogate imports, and refuse what else is imported under their module's name."""
+        """Find the surrogate imports, and refuse what else is imported under their names."""
         surrogates = {}
         func = -1
         for entry in self.module.imports:
             func += entry.kind == FUNC
-            if entry.module != SURROGATE_MODULE:
+            if not is_surrogate(entry):
                 continue
             where = f"offset {entry.start:#x}"
-            expected = SURROGATE_TYPES.get(entry.name)
-            if expected is None or entry.kind != FUNC:
-                known = ", ".join(SURROGATE_TYPES)
+            expected = SURROGATE_TYPES[entry.name]
+            if entry.kind != FUNC:
                 self.errors.append(
                     SurrogateError(
-                        f"import `{SURROGATE_MODULE}.{entry.name}` is a {KIND_NAMES[entry.kind]} that is no surrogate; "
-                        f"expected one of the functions {known}",
+                        f"surrogate `{SURROGATE_MODULE}.{entry.name}` is a {KIND_NAMES[entry.kind]}, where a function "
+                        f"{expected} is expected",
                         where=where,
-                        remedy="use a newer externref-build, or import it from a module of another name",
+                        remedy="import it from a module of another name",
                     )
                 )
                 continue
@@ -187,7 +184,7 @@ class _Matcher:
         for func, entry in self.imports_by_name.get((record.module, record.name), ()):
             if entry.kind != FUNC:
                 self._wrong_kind(record, entry.kind)
-            elif record.module == SURROGATE_MODULE and record.name in SURROGATE_TYPES:
+            elif is_surrogate(entry):
                 self.errors.append(
                     MetadataError(
                         f"{record.label} is a surrogate and cannot be declared",
@@ -333,6 +330,8 @@ class _Matcher:
 
 def _expand(function: InterfaceFunction) -> list[tuple[ValType | None, bool]]:
     """Spell the values of an interface record as core types, each with whether it is a reference."""
+    from externref_build.value_types import ResourceType, core_types
+
     values: list[tuple[ValType | None, bool]] = []
     for is_result, value_types in ((False, [value for _, value in function.params]), (True, list(function.results))):
         for value_type in value_types:
