@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from externref_build.errors import ContradictoryMetadataError, MalformedMetadataError, raise_together
-from externref_build.wasm.types import F32, F64, I32, I64, ValType
+
+if TYPE_CHECKING:
+    from externref_build.value_types import ValueType
 
 RECORDS_SECTION = "__externrefs"
 GUEST_INTERFACE_SECTION = "__externrefs_interface"
@@ -30,6 +32,9 @@ _REBUILD = "the guest was built with another version of its SDK, or the file is 
 def function_label(module: str | None, name: str) -> str:
     """Name a function as errors do: an import from a module or, where that is None, an export."""
     return f"export `{name}`" if module is None else f"import `{module}.{name}`"
+
+
+# Records of references
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,97 +131,7 @@ def _spell(record: Record) -> str:
     return f"{len(record.references)} values with references at {_first(positions, ', ') or 'none'}"
 
 
-_T = TypeVar("_T")
-
-
-def _group(items: Iterable[_T], name: Callable[[_T], Hashable], content: Callable[[_T], Hashable]) -> list[list[_T]]:
-    groups: dict[Hashable, dict[Hashable, _T]] = {}
-    for item in items:
-        groups.setdefault(name(item), {}).setdefault(content(item), item)
-    return [list(group.values()) for group in groups.values()]
-
-
-def _place(what: str, declared: Sequence[Record | InterfaceFunction], function: str | None) -> str:
-    place = f"{what} at offsets {_first((hex(entry.offset) for entry in declared), ', ')}"
-    return place if function is None else f"{function}; {place}"
-
-
-def _first(items: Iterable[object], separator: str) -> str:
-    """Spell the first few items, and tell where there are more."""
-    shown = [str(item) for item in islice(items, _SHOWN + 1)]
-    return separator.join([*shown[:_SHOWN], "..."] if len(shown) > _SHOWN else shown)
-
-
-@dataclass(frozen=True, slots=True)
-class ResourceType:
-    """A value that is a reference to a host object."""
-
-    resource: str
-    owned: bool = False
-    nullable: bool = False
-
-    def __str__(self) -> str:
-        spelled = f"{'own' if self.owned else 'ref'} {self.resource}"
-        return f"option<{spelled}>" if self.nullable else spelled
-
-
-@dataclass(frozen=True, slots=True)
-class ListType:
-    """Numbers that lie one after the other in the guest's memory."""
-
-    element: str
-    """A number's type of 8 to 64 bits."""
-    mutable: bool = False
-    """The host may write through its view during the call: a parameter of an import."""
-
-    def __str__(self) -> str:
-        return f"{'mut ' if self.mutable else ''}list<{self.element}>"
-
-
-@dataclass(frozen=True, slots=True)
-class OptionType:
-    """A text, bytes or a list that may be absent."""
-
-    inner: ListType | str
-    """``str``, ``bytes`` or a list."""
-
-    def __str__(self) -> str:
-        return f"option<{self.inner}>"
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionType:
-    """A function of the guest that the host may call: an index into its table of functions."""
-
-    params: tuple[ValueType, ...]
-    results: tuple[ValueType, ...]
-    via: str | None = None
-    """The export that calls the function, with the index before the arguments; ``None``: the host calls the entry."""
-    nullable: bool = False
-
-    def __str__(self) -> str:
-        results = ", ".join(map(str, self.results))
-        spelled = f"func({', '.join(map(str, self.params))})" + (f" -> {results}" if results else "")
-        return f"option<{spelled}>" if self.nullable else spelled
-
-
-ValueType: TypeAlias = "ResourceType | ListType | OptionType | FunctionType | str"
-"""A resource, a compound type, or one of the plain types by name."""
-
-_NUMBER_TYPES: dict[str, ValType] = {
-    **dict.fromkeys(("s8", "u8", "s16", "u16", "s32", "u32"), I32),
-    **dict.fromkeys(("s64", "u64"), I64),
-    "f32": F32,
-    "f64": F64,
-}
-_CORE_TYPES: dict[str, ValType | None] = {
-    **_NUMBER_TYPES,
-    **dict.fromkeys(("bool", "char", "usize", "isize", "ptr"), I32),
-    "opaque": None,
-}
-"""The plain types of one core value; that of an opaque one depends on a type of the guest's own."""
-
-_BUFFERS = ("str", "bytes")
+# The interface
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +186,8 @@ def decode_interface(section: bytes | memoryview, offset: int = 0) -> list[Inter
 def _decode_interface_line(line: bytes, offset: int) -> InterfaceFunction:
     import json
 
+    from externref_build.value_types import ValueTypeDecoder, shown
+
     def fail(problem: str, remedy: str = _REBUILD) -> MalformedMetadataError:
         return MalformedMetadataError(problem, where=f"interface record at offset {offset:#x}", remedy=remedy)
 
@@ -281,7 +198,7 @@ def _decode_interface_line(line: bytes, offset: int) -> InterfaceFunction:
     if not isinstance(entry, dict):
         raise fail("an interface record is not a JSON object")
     if entry.get("v") != INTERFACE_VERSION:
-        found = _shown(entry.get("v"))
+        found = shown(entry.get("v"))
         raise fail(f"interface version {found}, where {INTERFACE_VERSION} is known", "use a newer externref-build")
     kind, module, name = entry.get("kind"), entry.get("module"), entry.get("name")
     if kind not in ("import", "export") or not isinstance(name, str):
@@ -298,8 +215,8 @@ def _decode_interface_line(line: bytes, offset: int) -> InterfaceFunction:
         raise fail("an interface record with malformed `params`, `results` or `doc`")
     failure = entry.get("error")
     if failure not in (None, "str"):
-        raise fail(f'errors of type {_shown(failure)}, where only "str" is known')
-    value_types = _ValueTypes(fail)
+        raise fail(f'errors of type {shown(failure)}, where only "str" is known')
+    value_types = ValueTypeDecoder(fail)
     return InterfaceFunction(
         kind,
         module,
@@ -311,77 +228,6 @@ def _decode_interface_line(line: bytes, offset: int) -> InterfaceFunction:
         offset,
         fallible=failure is not None,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _ValueTypes:
-    """Decodes the value types of one interface record."""
-
-    fail: Callable[[str], MalformedMetadataError]
-
-    def decode(self, value: Any, *, argument: bool = False) -> ValueType:
-        """Decode one value type; ``argument`` says that the guest passes it to the host as an argument of a call."""
-        if isinstance(value, str) and (value in _CORE_TYPES or value in _BUFFERS):
-            return value
-        if isinstance(value, dict):
-            if isinstance(value.get("ref"), str) and self._flag(value, "ref", "null"):
-                return ResourceType(_unqualified(value["ref"]), owned=False, nullable=value.get("null", False))
-            if isinstance(value.get("own"), str) and self._flag(value, "own", "null"):
-                return ResourceType(_unqualified(value["own"]), owned=True, nullable=value.get("null", False))
-            if isinstance(value.get("list"), str):
-                return self._list(value, argument=argument)
-            if value.keys() == {"option"}:
-                inner = value["option"]
-                if inner in _BUFFERS:
-                    return OptionType(inner)
-                if isinstance(inner, dict) and isinstance(inner.get("list"), str):
-                    return OptionType(self._list(inner, argument=argument))
-            if "fn" in value and value.keys() <= {"fn", "via", "null"}:
-                return self._function(value, argument=argument)
-        raise self.fail(f"unknown value type {_shown(value)}")
-
-    def _list(self, value: dict[str, Any], *, argument: bool) -> ListType:
-        if value["list"] not in _NUMBER_TYPES or not self._flag(value, "list", "mut"):
-            raise self.fail(f"unknown value type {_shown(value)}")
-        mutable = value.get("mut", False)
-        if mutable and not argument:
-            raise self.fail(f"{_shown(value)} stands elsewhere than for a parameter of an import")
-        return ListType(value["list"], mutable)
-
-    def _function(self, value: dict[str, Any], *, argument: bool) -> FunctionType:
-        via, nullable = value.get("via"), value.get("null", False)
-        match value["fn"]:
-            case [list(params), list(results)] if isinstance(via, str | None) and isinstance(nullable, bool):
-                types = (tuple(map(self.decode, params)), tuple(map(self.decode, results)))
-                function = FunctionType(*types, via, nullable)
-            case _:
-                raise self.fail(f"unknown value type {_shown(value)}")
-        if not argument:
-            raise self.fail(f"{_shown(value)} stands elsewhere than for a parameter of an import")
-        if via is None and any(isinstance(inner, ResourceType) for inner in (*function.params, *function.results)):
-            raise self.fail(f'a reference in {_shown(value)}, where functions without "via" take none')
-        return function
-
-    @staticmethod
-    def _flag(value: dict[str, Any], key: str, flag: str) -> bool:
-        """Whether a value type has no members but its own and perhaps a flag, true or false."""
-        return value.keys() <= {key, flag} and isinstance(value.get(flag, False), bool)
-
-
-def _unqualified(resource: str) -> str:
-    """Leave out the namespaces before a resource type's name, which are the guest's own affair."""
-    return resource.rpartition("::")[2].strip()
-
-
-def _shown(value: object) -> str:
-    """Spell a value for an error, whatever its size and depth."""
-    import json
-    from textwrap import shorten
-
-    try:
-        return shorten(json.dumps(value), 120)
-    except RecursionError:
-        return "that is nested too deeply"
 
 
 def group_interface(functions: Iterable[InterfaceFunction]) -> list[list[InterfaceFunction]]:
@@ -421,10 +267,25 @@ def encode_interface(functions: Iterable[InterfaceFunction]) -> bytes:
     return b"".join(function.line.strip(b"\0 \r") + b"\n" for function in ordered)
 
 
-def core_types(value_type: ValueType, *, is_result: bool) -> tuple[ValType | None, ...]:
-    """Spell a value type in core types: i32 for a reference before processing; None where any type will do."""
-    if isinstance(value_type, (ResourceType, FunctionType)):
-        return (I32,)
-    if isinstance(value_type, (ListType, OptionType)) or value_type in _BUFFERS:
-        return (I64,) if is_result else (I32, I32)
-    return (_CORE_TYPES[value_type],)
+# What both have in common
+
+
+_T = TypeVar("_T")
+
+
+def _group(items: Iterable[_T], name: Callable[[_T], Hashable], content: Callable[[_T], Hashable]) -> list[list[_T]]:
+    groups: dict[Hashable, dict[Hashable, _T]] = {}
+    for item in items:
+        groups.setdefault(name(item), {}).setdefault(content(item), item)
+    return [list(group.values()) for group in groups.values()]
+
+
+def _place(what: str, declared: Sequence[Record | InterfaceFunction], function: str | None) -> str:
+    place = f"{what} at offsets {_first((hex(entry.offset) for entry in declared), ', ')}"
+    return place if function is None else f"{function}; {place}"
+
+
+def _first(items: Iterable[object], separator: str) -> str:
+    """Spell the first few items, and tell where there are more."""
+    shown = [str(item) for item in islice(items, _SHOWN + 1)]
+    return separator.join([*shown[:_SHOWN], "..."] if len(shown) > _SHOWN else shown)

@@ -19,6 +19,7 @@ BELOW_BUILD = {
     "bindings",
     "config",
     "metadata",
+    "value_types",
     "wasm",
     "colour",
     "wording",
@@ -29,13 +30,14 @@ BELOW_BUILD = {
 BELOW = {
     "cli": {"wheels", "build", *BELOW_BUILD},
     "backends": {"build", "guests", "config", "output", "errors", "_version"},
-    "wheels": {"build", "metadata", "wasm", "wording", "errors"},
+    "wheels": {"build", "metadata", "value_types", "wasm", "wording", "errors"},
     "build": BELOW_BUILD,
-    "guests": {"config", "metadata", "output", "errors", "_version"},
-    "bindings": {"metadata", "wasm", "errors", "_version"},
+    "guests": {"config", "metadata", "value_types", "output", "errors", "_version"},
+    "bindings": {"metadata", "value_types", "wasm", "errors", "_version"},
     "config": {"errors", "_version"},
-    "processor": {"metadata", "wasm", "errors", "_version"},
-    "metadata": {"wasm", "errors"},
+    "processor": {"metadata", "value_types", "wasm", "errors", "_version"},
+    "metadata": {"value_types", "wasm", "errors"},
+    "value_types": {"wasm", "errors"},
     "wasm": {"errors"},
     "output": {"errors"},
     "colour": set[str](),
@@ -45,7 +47,7 @@ BELOW = {
 }
 """What each part may import, besides itself."""
 
-PURE = {"wasm", "metadata", "processor"}
+PURE = {"wasm", "value_types", "metadata", "processor"}
 WORLD = {"logging", "os", "pathlib", "shutil", "socket", "subprocess", "tempfile"}
 """What a part that is bytes in, bytes out has no use for."""
 

@@ -10,15 +10,9 @@ from hypothesis import strategies as st
 
 from externref_build.errors import ContradictoryMetadataError, MalformedMetadataError, SeveralErrors
 from externref_build.metadata import (
-    FunctionType,
     InterfaceFunction,
-    ListType,
-    OptionType,
     Record,
-    ResourceType,
-    ValueType,
     contradiction_of_records,
-    core_types,
     decode_interface,
     decode_records,
     encode_interface,
@@ -26,6 +20,7 @@ from externref_build.metadata import (
     group_records,
     merge_interface,
 )
+from externref_build.value_types import FunctionType, ListType, OptionType, ResourceType, ValueType, core_types
 from externref_build.wasm.types import F32, F64, I32, I64, ValType
 
 EXPORT = "ff ff ff ff"

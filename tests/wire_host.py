@@ -9,15 +9,8 @@ from typing import Any
 
 from wasmtime import Engine, Func, FuncType, Instance, Linker, Memory, Module, Store, Table, Val, WasiConfig
 
-from externref_build.metadata import (
-    INTERFACE_SECTION,
-    InterfaceFunction,
-    ListType,
-    OptionType,
-    ResourceType,
-    ValueType,
-    decode_interface,
-)
+from externref_build.metadata import INTERFACE_SECTION, InterfaceFunction, decode_interface
+from externref_build.value_types import ListType, OptionType, ResourceType, ValueType
 from externref_build.wasm.module import decode_module
 
 FORMATS = dict(zip(("s8", "u8", "s16", "u16", "s32", "u32", "s64", "u64", "f32", "f64"), "bBhHiIqQfd", strict=True))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from externref_build.metadata import ResourceType, ValueType, function_label
+from externref_build.metadata import function_label
+from externref_build.value_types import ResourceType, ValueType
 from externref_build.wasm.types import FuncType, ValType
 
 HOST_MODULE: Final = "externref.host"

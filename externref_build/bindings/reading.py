@@ -30,17 +30,12 @@ from externref_build.bindings.model import (
 from externref_build.errors import BindingError
 from externref_build.metadata import (
     INTERFACE_SECTION,
-    FunctionType,
     InterfaceFunction,
-    ListType,
-    OptionType,
-    ResourceType,
-    ValueType,
-    core_types,
     decode_interface,
     function_label,
     merge_interface,
 )
+from externref_build.value_types import FunctionType, ListType, OptionType, ResourceType, ValueType, core_types
 from externref_build.wasm import sections as section_ids
 from externref_build.wasm.module import FUNC, KIND_NAMES, MEMORY, TABLE, Module, decode_module
 from externref_build.wasm.reader import Reader

@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from externref_build.metadata import (
-    INTERFACE_SECTION,
-    InterfaceFunction,
-    ResourceType,
-    decode_interface,
-    function_label,
-)
+from externref_build.metadata import INTERFACE_SECTION, InterfaceFunction, decode_interface, function_label
+from externref_build.value_types import ResourceType
 from externref_build.wasm.module import FUNC, Module
 from externref_build.wasm.types import EXTERNREF, FuncType, format_val_type
 

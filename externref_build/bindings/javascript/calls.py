@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from externref_build.bindings.javascript import values
 from externref_build.bindings.javascript.names import distinct, quoted
 from externref_build.bindings.model import Function
-from externref_build.metadata import FunctionType, ResourceType, ValueType
+from externref_build.value_types import FunctionType, ResourceType, ValueType
 from externref_build.wasm.types import I64, ValType
 
 Lines = list[str]

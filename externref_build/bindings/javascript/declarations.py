@@ -14,7 +14,7 @@ from externref_build.bindings.javascript import values
 from externref_build.bindings.javascript.names import MADE_BY, RESERVED, comment, distinct, export_names, member, quoted
 from externref_build.bindings.model import WASI_MODULE, Function, ImportModule, Member, Model, Parameter
 from externref_build.errors import BindingError
-from externref_build.metadata import FunctionType, OptionType, ResourceType, ValueType
+from externref_build.value_types import FunctionType, OptionType, ResourceType, ValueType
 from externref_build.wasm.types import ValType
 
 _TYPE_PATH: Final = re.compile(r"[^\x00-\x1f\"'\\]+:[A-Za-z_$][A-Za-z0-9_$]*")

@@ -42,7 +42,7 @@ from externref_build.bindings.model import (
     Model,
 )
 from externref_build.errors import BindingError
-from externref_build.metadata import FunctionType
+from externref_build.value_types import FunctionType
 
 _OWN: Final = frozenset(
     {

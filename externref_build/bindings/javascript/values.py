@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from externref_build.bindings.model import ANY_REFERENCE
-from externref_build.metadata import ListType, OptionType, ResourceType, ValueType
+from externref_build.value_types import ListType, OptionType, ResourceType, ValueType
 from externref_build.wasm.types import F32, F64, I32, I64, ValType
 
 

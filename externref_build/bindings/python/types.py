@@ -8,7 +8,7 @@ from typing import Final
 
 from externref_build.bindings.model import ANY_REFERENCE
 from externref_build.bindings.python.layout import quoted
-from externref_build.metadata import FunctionType, ListType, OptionType, ResourceType, ValueType
+from externref_build.value_types import FunctionType, ListType, OptionType, ResourceType, ValueType
 from externref_build.wasm.types import F32, F64, I64, ValType
 
 _PLAIN: Final = {

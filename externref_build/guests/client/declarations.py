@@ -9,7 +9,7 @@ from typing import Literal
 from externref_build.errors import ExternrefBuildError, GuestBuildError, raise_together
 from externref_build.guests.client.syntax import Place
 from externref_build.guests.client.types import Value, spelled, spelled_in_full
-from externref_build.metadata import ValueType
+from externref_build.value_types import ValueType
 
 Special = Literal["copy", "move", "copy assignment", "move assignment", "destructor"]
 Kind = Literal["constructor", "method", "static", "get", "set", "global", "function"]

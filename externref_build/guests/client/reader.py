@@ -12,7 +12,7 @@ from externref_build.errors import ExternrefBuildError, raise_together
 from externref_build.guests.client.declarations import Bound, Client, ClientClass, Kind, Special, fault
 from externref_build.guests.client.syntax import END, FUNCTIONS, PLACE, Node, read_namespaces
 from externref_build.guests.client.types import Types, UnboundError, Value
-from externref_build.metadata import ResourceType
+from externref_build.value_types import ResourceType
 
 MODULE = "client"
 """The import module of what is declared in the namespace itself; namespaces inside name theirs."""

@@ -8,17 +8,8 @@ from typing import Any
 
 from externref_build.guests.client.declarations import Bound
 from externref_build.guests.client.types import Function, Value
-from externref_build.metadata import (
-    GUEST_INTERFACE_SECTION,
-    INTERFACE_VERSION,
-    RECORDS_SECTION,
-    FunctionType,
-    OptionType,
-    Record,
-    ResourceType,
-    ValueType,
-    encode_record,
-)
+from externref_build.metadata import GUEST_INTERFACE_SECTION, INTERFACE_VERSION, RECORDS_SECTION, Record, encode_record
+from externref_build.value_types import FunctionType, OptionType, ResourceType, ValueType
 
 
 def params_of(entry: Bound) -> list[Value]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from externref_build.metadata import FunctionType, OptionType, ResourceType, ValueType
+from externref_build.value_types import FunctionType, OptionType, ResourceType, ValueType
 
 Passing = Literal["object", "number", "text", "view", "callback", "nothing"]
 """The address of an object's word, a number, a pointer to characters, a ``string_view``, a pointer to a function."""
