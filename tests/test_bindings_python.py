@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import gc
 import math
 import struct
 from collections.abc import Callable, Iterator
@@ -144,8 +145,11 @@ REFUSED = [
     ("u32", 1.0, TypeError, "u32: value is 1.0, expected an int"),
     ("u32", None, TypeError, "value is None, expected an int"),
     ("u64", "1", TypeError, "value is '1', expected an int"),
+    ("u64", int, TypeError, "value is <class 'int'>, expected an int"),
     ("f32", 1e39, OverflowError, "beyond the range of f32"),
     ("f64", "1", TypeError, "expected a float"),
+    ("f64", float, TypeError, "value is <class 'float'>, expected a float"),
+    ("f64", 10**400, OverflowError, "beyond the range of f64"),
     ("f64", None, TypeError, "expected a float"),
     ("flag", 1, TypeError, "flag: value is 1, expected True or False"),
     ("flag", None, TypeError, "expected True or False"),
@@ -250,6 +254,21 @@ def test_a_view_that_the_host_keeps_is_an_error_and_stays_readable(echo: ModuleT
         plugin.list_u32([21])
     plugin.close()
     assert list(kept[0]) == [21]
+
+
+def test_a_view_in_the_hands_of_a_host_that_failed_stays_readable(echo: ModuleType, tier: str) -> None:
+    kept: list[memoryview] = []
+
+    def keep_and_fail(view: memoryview) -> list[int]:
+        kept.append(view[1:])
+        raise ValueError("not this time")
+
+    plugin = echo.Echo.load(Host(keep_and_fail))
+    with pytest.raises(echo.GuestError, match="not this time"):
+        plugin.try_list_u32([21, 22])
+    del plugin
+    gc.collect()
+    assert list(kept[0]) == [22]
 
 
 @example(message="")

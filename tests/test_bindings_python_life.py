@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import subprocess
 import sys
 import threading
 import traceback
@@ -47,6 +48,8 @@ GUEST = f"""(module {PRELUDE}
         (call $panic (i32.const 100) (i32.const 8) (i32.const 120) (i32.const 10) (i32.const 42) (i32.const 7))
         unreachable)
     (func (export "traps") (drop (i32.div_u (i32.const 1) (i32.const 0))))
+    (func (export "call_and_run_on") (call $later (i32.const 1))
+        (loop $forever (i32.store (i32.const 0) (i32.const 1)) (br $forever)))
     (func (export "runs_on") (loop $forever (br $forever)))
     (func $recurses (export "recurses") (call $recurses))
     (func (export "grows") (param i32) (result i32) (memory.grow (local.get 0)))
@@ -143,6 +146,60 @@ def test_an_exception_of_the_host_arrives_as_itself(life: ModuleType) -> None:
     del thing, caught
     gc.collect()
     assert reference() is None
+
+
+class SealedError(Exception):
+    """Has no attributes but its own, as that of a frozen dataclass."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(name)
+
+
+@pytest.mark.parametrize("error", [ValueError("the host's own"), SealedError("the host's own")])
+def test_an_exception_of_the_host_keeps_what_caused_it(life: ModuleType, error: Exception) -> None:
+    cause = KeyError("before")
+
+    def use(_: object) -> int:
+        raise error from cause
+
+    with pytest.raises(type(error)) as caught:
+        life.Life.load(Host(use=use)).call_use(Thing())
+    assert caught.value is error
+    assert caught.value.__cause__ is cause
+    if life._C is not None:
+        [note] = getattr(caught.value, "__notes__", [])
+        assert note.startswith("in the plugin (most recent call first):\n    0:")
+
+
+def test_an_exception_of_the_host_keeps_its_context(life: ModuleType) -> None:
+    def use(_: object) -> int:
+        try:
+            raise KeyError("before")
+        except KeyError:
+            raise ValueError("the host's own")  # noqa: B904
+
+    with pytest.raises(ValueError, match="own") as caught:
+        life.Life.load(Host(use=use)).call_use(Thing())
+    assert not caught.value.__suppress_context__
+    if life._C is not None:
+        assert isinstance(caught.value.__context__, KeyError)
+
+
+def test_what_cannot_be_shown_is_named_by_its_class(life: ModuleType) -> None:
+    class SecretError(Exception):
+        def __repr__(self) -> str:
+            raise RuntimeError("not for you")
+
+    def use(_: object) -> int:
+        raise SecretError
+
+    plugin = life.Life.load(Host(use=use, number=SecretError))
+    with pytest.raises(TypeError, match="grows: arg0 is <SecretError>, expected an int"):
+        plugin.grows(SecretError())
+    with pytest.raises(SecretError):
+        plugin.call_use(Thing())
+    with pytest.raises(life.PluginClosedError, match="stopped by <SecretError>"):
+        plugin.call_number()
 
 
 def test_a_panic_has_its_message_and_place(life: ModuleType) -> None:
@@ -265,7 +322,8 @@ def test_a_module_that_needs_more_than_it_may_have_does_not_load(life: ModuleTyp
 
 @pytest.mark.parametrize("limit", ["fuel", "deadline", "memory", "table"])
 def test_limits_are_numbers(life: ModuleType, limit: str) -> None:
-    for wrong, error in (("1", TypeError), (True, TypeError), (-1, ValueError)):
+    too_much: tuple[Any, ...] = (-1, float("nan"), float("inf")) if limit == "deadline" else (-1, 1 << 63)
+    for wrong, error in (("1", TypeError), (True, TypeError), *((wrong, ValueError) for wrong in too_much)):
         with pytest.raises(error, match=f"{limit} is"):
             life.Life.load(Host(), **{limit: wrong})
 
@@ -307,6 +365,38 @@ def test_a_plugin_that_is_forgotten_releases_all(life: ModuleType) -> None:
     del thing, plugin
     gc.collect()
     assert reference() is None
+
+
+class Closing:
+    """A value whose own code closes a plugin, wherever that code runs."""
+
+    def __init__(self, plugin: Any) -> None:
+        self.plugin = plugin
+
+    def __index__(self) -> int:
+        self.plugin.close()
+        return 1
+
+    def __del__(self) -> None:
+        self.plugin.close()
+
+
+def test_the_code_of_an_argument_may_close_the_plugin(life: ModuleType) -> None:
+    for method, args in (("grows", [1]), ("prints", [100, 8]), ("hands_out", [1])):
+        plugin = life.Life.load(Host())
+        with pytest.raises(life.PluginClosedError, match=r"close\(\) was called"):
+            getattr(plugin, method)(Closing(plugin), *args[1:])
+
+
+def test_the_code_of_an_object_that_goes_may_close_the_plugin(life: ModuleType) -> None:
+    plugin = life.Life.load(Host())
+
+    def keep_on() -> None:
+        for _ in range(5000):
+            plugin.keep(Closing(plugin))
+
+    with pytest.raises(life.PluginClosedError, match=r"close\(\) was called"):
+        keep_on()
 
 
 def test_objects_made_during_one_long_call_do_not_pile_up(life: ModuleType) -> None:
@@ -412,6 +502,42 @@ def test_another_thread_is_refused(life: ModuleType) -> None:
     assert ["load one in each thread" in str(error) for error in caught] == [True, True]
     assert plugin.call_number() == 1
     plugin.close()
+
+
+def test_another_thread_does_not_close_a_plugin_in_the_middle_of_a_call(life: ModuleType) -> None:
+    plugin = life.Life.load(Host(), deadline=0.5)
+    caught: list[Exception] = []
+
+    def close() -> None:
+        try:
+            plugin.close()
+        except life.WrongThreadError as error:
+            caught.append(error)
+
+    timer = threading.Timer(0.1, close)
+    timer.start()
+    with pytest.raises(life.LimitExceeded):
+        plugin.runs_on()
+    timer.join()
+    assert len(caught) == 1
+
+
+def test_a_program_ends_while_another_thread_is_in_a_plugin(life: ModuleType) -> None:
+    package = life.__name__.partition(".")[0]
+    program = f"""
+import threading, time
+from {life.__name__} import Life, _C
+import {life.__name__} as host
+if {life._C is None}: host._C = None
+class Host:
+    def __getattr__(self, name): return lambda *args: started.set()
+def run(): Life.load(Host()).call_and_run_on()
+started = threading.Event()
+threading.Thread(target=run, daemon=True).start()
+started.wait()
+"""
+    folder = Path(sys.modules[package].__path__[0]).parent
+    subprocess.run([sys.executable, "-c", program], cwd=folder, check=True, timeout=100)
 
 
 def test_each_thread_has_its_own(life: ModuleType) -> None:

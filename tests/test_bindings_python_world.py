@@ -362,6 +362,30 @@ def test_output_goes_where_the_host_wants_it(reach: ModuleType, capfd: Any) -> N
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_host_that_cannot_take_the_output_tells_the_plugin(reach: ModuleType, capfd: Any) -> None:
+    def write(_: bytes) -> None:
+        raise error
+
+    error: BaseException = OSError("the disk is full")
+    plugin = reach.Reach.load(wasi=reach.Wasi(stdout=write))
+    assert plugin.prints(1) != 0
+    with pytest.raises(reach.GuestTrap) as caught:
+        plugin.exits()
+    assert caught.value.__cause__ is error
+    error = KeyboardInterrupt()
+    plugin = reach.Reach.load(wasi=reach.Wasi(stdout=write))
+    assert plugin.prints(1) != 0
+    with pytest.raises(KeyboardInterrupt):
+        plugin.exits()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_takes_the_output_does_not_close_the_plugin(reach: ModuleType) -> None:
+    plugin: Any = reach.Reach.load(wasi=reach.Wasi(stdout=lambda _: plugin.close()))
+    assert plugin.prints(1) != 0
+    assert plugin.started() == 1
+
+
 def test_input_is_a_file(reach: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text("ab")
     with reach.Reach.load(wasi=reach.Wasi(stdin=tmp_path / "in.txt")) as plugin:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import re
 import struct
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -37,16 +37,16 @@ class _Limits:
     table: int | None = None
 
     def __post_init__(self) -> None:
-        for name, value, kinds in (
-            ("fuel", self.fuel, int),
-            ("deadline", self.deadline, (int, float)),
-            ("memory", self.memory, int),
-            ("table", self.table, int),
+        for name, value, kinds, end in (
+            ("fuel", self.fuel, int, 1 << 63),
+            ("deadline", self.deadline, (int, float), 1 << 53),
+            ("memory", self.memory, int, 1 << 63),
+            ("table", self.table, int, 1 << 63),
         ):
             if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
                 raise TypeError(f"{name} is {_shown(value)}, expected a number or None")
-            if value is not None and value < 0:
-                raise ValueError(f"{name} is {value}, expected a number that is not negative, or None")
+            if value is not None and not 0 <= value < end:
+                raise ValueError(f"{name} is {value}, expected a number from 0 to {end - 1}, or None")
 
 
 class _Guest:
@@ -64,6 +64,8 @@ class _Guest:
         self.unusable: PluginError | None = None
         self.pending: BaseException | None = None
         """What a function of the host raised, while the guest is unwound."""
+        self.unwritten: Exception | None = None
+        """What the host raised instead of taking the guest's output."""
         self.failure: str | None = None
         self.panic: GuestPanic | None = None
         self.imports: dict[tuple[str, str], wasmtime.Func] = {}
@@ -80,7 +82,8 @@ class _Guest:
         self.store.set_limits(
             -1 if limits.memory is None else limits.memory, -1 if limits.table is None else limits.table
         )
-        self._finalizer = weakref.finalize(self, self.store.close)
+        self._finalizer = weakref.finalize(self, _release, self.store, self._owners)
+        self._finalizer.atexit = False  # another thread may be in the middle of a call then
 
     # Before the start
 
@@ -108,10 +111,34 @@ class _Guest:
                 )
             linker.define(self.store, *key, function)
         if any(entry.module == "wasi_snapshot_preview1" for entry in self.module.imports):
-            _grant(linker, self.store, wasi or Wasi())
+            _grant(linker, self.store, wasi or Wasi(), self._writer)
         self._guarded(lambda: self._instantiate(linker))
         if initialize:
             self.export("_initialize", _Signature("_initialize", {}))()
+
+    def _writer(self, write: Callable[[bytes], object]) -> Callable[[bytes], int | None]:
+        """Return what takes the guest's output; the guest is told if that fails."""
+        guest = weakref.ref(self)  # wasmtime keeps it for as long as its store, which this guest keeps
+
+        def written(data: bytes) -> int | None:
+            found = guest()
+            assert found is not None, "it is in the middle of a call"
+            found.depth += 1
+            try:
+                write(data)
+            except Exception as error:
+                found.unwritten = error
+                return -errno.EIO
+            except BaseException as error:
+                found.pending = error
+                return -errno.EIO
+            else:
+                found.unwritten = None
+                return None
+            finally:
+                found.depth -= 1
+
+        return written
 
     def _instantiate(self, linker: wasmtime.Linker) -> None:
         exports = linker.instantiate(self.store, self.module).exports(self.store)
@@ -173,13 +200,23 @@ class _Guest:
         """Raise what stopped the guest; it is not usable any more."""
         pending, self.pending = self.pending, None
         panic, self.panic = self.panic, None
-        cause = pending or panic or _trap(error, self.limits)
+        cause = pending if pending is not None else panic
+        if cause is None:
+            cause = _trap(error, self.limits)
         if self.unusable is None:
-            self.unusable = cause if isinstance(cause, PluginError) else PluginError(f"it was stopped by {cause!r}")
+            self.unusable = (
+                cause if isinstance(cause, PluginError) else PluginError(f"it was stopped by {_shown(cause)}")
+            )
         if self.depth == 0:
             self.close()
         _add_backtrace(cause, error)
-        raise cause from None
+        if cause is not pending:
+            raise cause from self.unwritten
+        context = cause.__context__
+        try:
+            raise cause
+        finally:
+            _set(cause, "__context__", context)
 
     def _answer(self, signature: _Signature, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function of core values that calls one of values; references are objects in both.
@@ -276,7 +313,7 @@ class _Guest:
         assert self._memory is not None, "checked when the bindings were made"
         window: Any = self._memory.get_buffer_ptr(self.store, size, pointer)
         window.store = self.store
-        self._owners = [owner for owner in self._owners if owner() is not None] + [weakref.ref(window)]
+        self._owners[:] = [owner for owner in self._owners if owner() is not None] + [weakref.ref(window)]
         return memoryview(window).cast("B")
 
     def give(self, data: bytes, align: int) -> int:
@@ -298,15 +335,14 @@ class _Guest:
         """Release the instance, its memory and all its references."""
         if self.depth:
             raise PluginError("the plugin is in the middle of a call: it cannot be closed now")
+        if self.unusable is None and threading.get_ident() != self.thread:
+            raise self.refusal()
         if self.unusable is None:
             self.unusable = PluginError("close() was called")
         self.exports, self.imports, self._allocate, self._memory = {}, {}, None, None
         self._callbacks.clear()
         self.seen = memoryview(b"")
-        if any(owner() is not None for owner in self._owners):
-            self._finalizer.detach()  # a view outlived its call: its memory stays for as long as it
-        else:
-            self._finalizer()
+        self._finalizer()
         self._forget()
 
     def count(self) -> int:
@@ -341,6 +377,12 @@ class _Guest:
 
     def _forget(self) -> None:
         """Let go of all objects."""
+
+
+def _release(store: wasmtime.Store, owners: Sequence[weakref.ref[Any]]) -> None:
+    """Release the instance of a store, unless a view of its memory outlived its call: then it stays for as long."""
+    if all(owner() is None for owner in owners):
+        store.close()
 
 
 def _slots(letters: str) -> str:
@@ -405,10 +447,12 @@ def _add_backtrace(cause: BaseException, error: BaseException) -> None:
     if not frames:
         return
     note = "in the plugin (most recent call first):\n" + "\n".join(frames)
-    if sys.version_info >= (3, 11):
-        cause.add_note(note)
-    else:
-        cause.__notes__ = [*getattr(cause, "__notes__", []), note]  # type: ignore[attr-defined]
+    _set(cause, "__notes__", [*getattr(cause, "__notes__", []), note])
+
+
+def _set(error: BaseException, name: str, value: object) -> None:
+    """Set an attribute of an exception, which may be frozen."""
+    BaseException.__setattr__(error, name, value)
 
 
 _FRAME: Final = re.compile(r"\s+(\d+: |at )")

@@ -65,6 +65,8 @@ class _PublicGuest(_Guest):
             except (struct.error, TypeError, OverflowError):
                 signature.prepare(args)
                 raise
+            if self.unusable is not None:  # code of the arguments closed it
+                raise self.refusal()
             checked = iter(packer.unpack(numbers))
             core = [
                 self.hold(value) if letter == "r" else next(checked)

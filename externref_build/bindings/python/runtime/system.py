@@ -31,16 +31,21 @@ class Wasi:
     """Randomness; without it, a Rust guest cannot make a ``HashMap``."""
 
 
-def _grant(linker: wasmtime.Linker, store: wasmtime.Store, wasi: Wasi) -> None:
-    """Give a guest what was granted to it of the system, and nothing else."""
+def _grant(
+    linker: wasmtime.Linker,
+    store: wasmtime.Store,
+    wasi: Wasi,
+    writer: Callable[[Callable[[bytes], object]], Callable[[bytes], int | None]],
+) -> None:
+    """Give a guest what was granted to it of the system, and nothing else; ``writer`` makes what takes its output."""
     config = wasmtime.WasiConfig()
     config.argv = list(wasi.args)
     config.env = list(wasi.env.items())
     if wasi.stdin is not None:
         config.stdin_file = wasi.stdin
-    for name, writer in (("stdout_custom", wasi.stdout), ("stderr_custom", wasi.stderr)):
-        if writer is not None:
-            setattr(config, name, _output(writer))
+    for name, write in (("stdout_custom", wasi.stdout), ("stderr_custom", wasi.stderr)):
+        if write is not None:
+            setattr(config, name, writer(write))
     for folders, mutable in ((wasi.directories, False), (wasi.writable, True)):
         for name, folder in folders.items():
             config.preopen_dir(os.fspath(folder), name, mutable)
@@ -63,10 +68,3 @@ _NOT_CAPABLE: Final = 76
 
 def _refuse(*_: int) -> int:
     return _NOT_CAPABLE
-
-
-def _output(writer: Callable[[bytes], object]) -> Callable[[bytes], None]:
-    def write(data: bytes) -> None:
-        writer(data)
-
-    return write

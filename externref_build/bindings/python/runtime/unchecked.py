@@ -105,6 +105,8 @@ class _RawGuest(_Guest):
             except (struct.error, TypeError, OverflowError):
                 signature.prepare(args)
                 raise
+            if guest.unusable is not None:  # code of the arguments closed it
+                raise guest.refusal()
             if references:
                 if single is None:
                     made = [

@@ -52,11 +52,11 @@ class _Integer(_Type):
         self.is_plain = letter == lifted
 
     def prepare(self, value: Any) -> Any:
-        if not hasattr(value, "__index__"):
+        if not hasattr(type(value), "__index__"):
             raise TypeError(f"{_shown(value)}, expected an int")
         number = value.__index__()
         if not self.low <= number <= self.high:
-            raise OverflowError(f"{number}, expected {self.low} to {self.high} ({self.name})")
+            raise OverflowError(f"{_shown(number)}, expected {self.low} to {self.high} ({self.name})")
         return number
 
 
@@ -81,13 +81,15 @@ class _Float(_Type):
         self.name, self.letters, self.lifted = name, letter, letter
 
     def prepare(self, value: Any) -> Any:
-        if isinstance(value, (str, bytes)) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
+        kind = type(value)
+        if not (hasattr(kind, "__float__") or hasattr(kind, "__index__")):
             raise TypeError(f"{_shown(value)}, expected a float")
         try:
-            struct.pack(f"<{self.letters}", value)
+            number = float(value)
+            struct.pack(f"<{self.letters}", number)
         except OverflowError:
             raise OverflowError(f"{_shown(value)}, which is beyond the range of {self.name}") from None
-        return float(value)
+        return number
 
 
 class _Bool(_Type):
@@ -327,8 +329,11 @@ class _Signature:
     def lower(self, guest: _Guest, args: Sequence[Any]) -> list[Any]:
         """Return the core values of a call's arguments. Nothing is in the guest's memory before all are checked."""
         core: list[Any] = []
-        for param, prepared in zip(self.params, self.prepare(args), strict=True):
-            core += param.lower(guest, prepared)
+        prepared = self.prepare(args)
+        if guest.unusable is not None:  # code of the arguments closed it
+            raise guest.refusal()
+        for param, value in zip(self.params, prepared, strict=True):
+            core += param.lower(guest, value)
         return core
 
     def prepare(self, args: Sequence[Any]) -> list[Any]:
@@ -392,5 +397,8 @@ def _numbers(count: int) -> dict[str, _Type]:
 
 def _shown(value: object) -> str:
     """Spell a value for an error, in few words."""
-    text = f"<{type(value).__name__}>" if isinstance(value, (list, dict, set, tuple)) else repr(value)
+    try:
+        text = f"<{type(value).__name__}>" if isinstance(value, (list, dict, set, tuple)) else repr(value)
+    except Exception:
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= 60 else f"{text[:57]}..."
