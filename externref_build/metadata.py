@@ -1,4 +1,4 @@
-"""What a guest declares about its functions: decode and encode the two custom sections that its SDK emits.
+"""What a guest and the processor agree on: the surrogates, and two custom sections that the guest's SDK emits.
 
 ``__externrefs`` says which parameters and results are references, byte for byte as the crate ``externref`` does; a
 linker concatenates the records of all object files. ``__externrefs_interface`` says what the values mean, one JSON
@@ -13,9 +13,22 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from externref_build.errors import ContradictoryMetadataError, MalformedMetadataError, raise_together
+from externref_build.wasm.types import I32, FuncType
 
 if TYPE_CHECKING:
     from externref_build.value_types import ValueType
+    from externref_build.wasm.module import Import
+
+SURROGATE_MODULE = "externref"
+"""Import module of the functions that work on numbers in place of references."""
+
+SURROGATE_TYPES = {
+    "insert": FuncType((I32,), (I32,)),
+    "get": FuncType((I32,), (I32,)),
+    "drop": FuncType((I32,)),
+    "take": FuncType((I32,), (I32,)),
+    "guard": FuncType(),
+}
 
 RECORDS_SECTION = "__externrefs"
 GUEST_INTERFACE_SECTION = "__externrefs_interface"
@@ -27,6 +40,11 @@ _SHOWN = 8
 """How many of the things that contradict each other an error spells."""
 _AGREE = "parts of the guest declare the same function differently: make them agree, and rebuild the guest"
 _REBUILD = "the guest was built with another version of its SDK, or the file is damaged: rebuild the guest"
+
+
+def is_surrogate(entry: Import) -> bool:
+    """Say whether an import has the name of a surrogate; others of its module are the host's own."""
+    return entry.module == SURROGATE_MODULE and entry.name in SURROGATE_TYPES
 
 
 def function_label(module: str | None, name: str) -> str:

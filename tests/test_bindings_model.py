@@ -40,6 +40,11 @@ def test_a_module_without_interface_has_plain_names() -> None:
     assert [export.name for export in model.exports] == ["run"]
 
 
+def test_what_else_is_imported_from_the_surrogates_module_is_the_hosts_own() -> None:
+    [host] = read_model(assemble('(module (import "externref" "log_execution" (func (param i32))))')).imports
+    assert (host.name, [function.name for function in host.functions]) == ("externref", ["log_execution"])
+
+
 @pytest.mark.parametrize("public", [False, True])
 def test_opaque_numbers_have_either_sign(tmp_path: Path, public: bool) -> None:
     text = '(module (func (export "same") (param i32) (result i32) local.get 0)'

@@ -129,6 +129,11 @@ def test_modules_of_the_newest_features_are_validated(tmp_path: Path) -> None:
     assert [entry.state for entry in judged] == ["ok", "ok"]
 
 
+def test_what_else_is_imported_from_the_surrogates_module_is_the_hosts_own(tmp_path: Path) -> None:
+    logging = assemble('(module (import "externref" "log_execution" (func (param i32))))')
+    assert faults(wheel(tmp_path, {"my_plugin/other.wasm": logging})) == []
+
+
 def test_what_wasmtime_cannot_judge_is_said(tmp_path: Path) -> None:
     changed: dict[str, bytes | None] = {"my_plugin/other.wasm": assemble("(module (tag) (func try nop catch_all end))")}
     [told] = [entry for entry in findings(wheel(tmp_path, changed)) if entry.state == "skipped"]

@@ -392,6 +392,13 @@ def test_inspect_as_json_has_positions_and_reasons(command_line: Run, module: Pa
     assert module.read_bytes()[function["offset"]] == 0x10, "the offset is that of the call"
 
 
+def test_inspect_tells_surrogates_from_what_else_their_module_provides(command_line: Run) -> None:
+    text = '(module (import "externref" "get" (func (param i32) (result i32))) (import "externref" "log" (func)))'
+    described = json.loads(command_line("inspect", "-", "--json", stdin=wat2wasm(text)).stdout)
+    assert [use["name"] for use in described["surrogates"]] == ["get"]
+    assert described["other_imports"] == ["externref.log"]
+
+
 def test_inspect_takes_a_module_whose_table_needs_another_name(command_line: Run) -> None:
     text = (
         '(module (func (export "externrefs") (param i32))'

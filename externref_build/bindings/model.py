@@ -13,7 +13,6 @@ HOST_MODULE: Final = "externref.host"
 """Import module of `fail` and `panic`, through which a guest reports its own errors."""
 
 WASI_MODULE: Final = "wasi_snapshot_preview1"
-SURROGATE_MODULE: Final = "externref"
 MEMORY_EXPORT: Final = "memory"
 ALLOCATOR: Final = "cabi_realloc"
 INITIALIZER: Final = "_initialize"

@@ -18,7 +18,6 @@ from externref_build.bindings.model import (
     HOST_MODULE,
     INITIALIZER,
     MEMORY_EXPORT,
-    SURROGATE_MODULE,
     WASI_MODULE,
     Function,
     ImportModule,
@@ -33,6 +32,7 @@ from externref_build.metadata import (
     InterfaceFunction,
     decode_interface,
     function_label,
+    is_surrogate,
     merge_interface,
 )
 from externref_build.value_types import FunctionType, ListType, OptionType, ResourceType, ValueType, core_types
@@ -131,7 +131,7 @@ def _imports(module: Module, declared: Declared) -> Iterator[ImportModule]:
                 f"{label} is a {KIND_NAMES[entry.kind]}, and a host of bindings provides functions only",
                 remedy="let the guest define and export it instead",
             )
-        if entry.module == SURROGATE_MODULE:
+        if is_surrogate(entry):
             raise BindingError(
                 f"{label} shows that the module is not processed yet",
                 remedy="process it first: externref-build process IN -o OUT",

@@ -11,6 +11,7 @@ from externref_build.metadata import (
     INTERFACE_SECTION,
     InterfaceFunction,
     decode_interface,
+    is_surrogate,
     merge_interface,
 )
 from externref_build.processor import Processor
@@ -66,13 +67,12 @@ def describe(data: bytes) -> Description:
     declarations = {_key(declaration): declaration for declaration in (*report.imports, *report.exports)}
     functions = list(_functions(module, declarations, _interface(module)))
     tables = tuple(_exported_tables(module))
-    surrogates = "externref" if report.changed else None
     imports = tuple(function for function in functions if function.kind == "import")
     named = {(function.module, function.name) for function in imports}
     others = [
         f"{entry.module}.{entry.name}"
         for entry in module.func_imports
-        if (entry.module, entry.name) not in named and entry.module != surrogates
+        if (entry.module, entry.name) not in named and not is_surrogate(entry)
     ]
     return Description(
         state="unprocessed" if report.changed else "processed" if functions or tables else "plain",

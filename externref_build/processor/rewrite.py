@@ -32,6 +32,7 @@ from externref_build.metadata import (
     encode_interface,
     group_interface,
     group_records,
+    is_surrogate,
 )
 from externref_build.processor import border, custom
 from externref_build.processor.code import CodeEditor
@@ -42,7 +43,7 @@ from externref_build.processor.layout import Layout, move_imports
 from externref_build.processor.relocation import locate_sources, move_code_metadata, move_debug_info, rename
 from externref_build.processor.report import FunctionLowering, Report, Step, SurrogateUse
 from externref_build.processor.scan import NamingIndex
-from externref_build.processor.signatures import Signatures, is_surrogate, match_signatures
+from externref_build.processor.signatures import Signatures, match_signatures
 from externref_build.wasm.edits import Part, Revision
 from externref_build.wasm.module import Module, decode_module
 from externref_build.wasm.sections import Section

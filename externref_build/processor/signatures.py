@@ -17,20 +17,18 @@ from externref_build.errors import (
     WrongKindError,
     raise_together,
 )
-from externref_build.metadata import InterfaceFunction, Record, contradiction_of_interfaces, contradiction_of_records
+from externref_build.metadata import (
+    SURROGATE_MODULE,
+    SURROGATE_TYPES,
+    InterfaceFunction,
+    Record,
+    contradiction_of_interfaces,
+    contradiction_of_records,
+    is_surrogate,
+)
 from externref_build.processor.report import Declaration
 from externref_build.wasm.module import FUNC, KIND_NAMES, Export, Import, Module
 from externref_build.wasm.types import EXTERNREF, I32, FuncType, ValType, format_val_type
-
-SURROGATE_MODULE = "externref"
-
-SURROGATE_TYPES = {
-    "insert": FuncType((I32,), (I32,)),
-    "get": FuncType((I32,), (I32,)),
-    "drop": FuncType((I32,)),
-    "take": FuncType((I32,), (I32,)),
-    "guard": FuncType(),
-}
 
 _MIXED_BUILDS = (
     "the module and its `__externrefs` section come from different builds: rebuild the guest, "
@@ -71,11 +69,6 @@ class Signatures(NamedTuple):
     """Functions exported under several names that are not declared alike."""
     report_imports: tuple[Declaration, ...]
     report_exports: tuple[Declaration, ...]
-
-
-def is_surrogate(entry: Import) -> bool:
-    """Say whether an import has the name of a surrogate; others of its module are the host's own."""
-    return entry.module == SURROGATE_MODULE and entry.name in SURROGATE_TYPES
 
 
 def match_signatures(

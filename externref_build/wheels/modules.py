@@ -7,15 +7,12 @@ from typing import Final
 
 from externref_build.build.checks import validate
 from externref_build.errors import ExternrefBuildError
-from externref_build.metadata import GUEST_INTERFACE_SECTION, INTERFACE_SECTION, RECORDS_SECTION
+from externref_build.metadata import GUEST_INTERFACE_SECTION, INTERFACE_SECTION, RECORDS_SECTION, is_surrogate
 from externref_build.wasm.module import Module, decode_module
 from externref_build.wheels.archive import Wheel
 from externref_build.wheels.findings import Finding, bad, good, refused
 from externref_build.wheels.interface import Interface, misfits, read_interface
 from externref_build.wording import plural
-
-SURROGATES: Final = "externref"
-"""The module from which an unprocessed guest imports what works on its numbers."""
 
 _PROCESS: Final = "build the wheel with externref-build, or process the module: externref-build process IN -o OUT"
 
@@ -66,7 +63,7 @@ def _check_module(name: str, data: bytes) -> Iterator[Finding]:
 
 def _check_processed(name: str, module: Module, interface: Interface) -> Iterator[Finding]:
     left = [section for section in (RECORDS_SECTION, GUEST_INTERFACE_SECTION) if module.custom_sections(section)]
-    surrogates = sorted({f"{entry.module}.{entry.name}" for entry in module.imports if entry.module == SURROGATES})
+    surrogates = sorted({f"{entry.module}.{entry.name}" for entry in module.imports if is_surrogate(entry)})
     if left:
         sections = " and ".join(left)
         yield bad("processed", f"the section {sections} is there, which processing removes", name, _PROCESS)
