@@ -468,7 +468,7 @@ def test_a_result_without_what_was_declared_is_our_fault(declared: Declaration) 
     assert processor.report is not None
     assert check_result(source, result, processor.report)
     with pytest.raises(InvalidResultError, match=f"the {declared.kind} {declared.name} has become"):
-        check_result(source, result, replace(processor.report, imports=(declared,)))
+        check_result(source, result, processor.report._replace(imports=(declared,)))
 
 
 def test_a_result_with_grouped_imports_is_checked() -> None:

@@ -32,10 +32,18 @@ def run(given: Arguments) -> int:
     except ExternrefBuildError as error:
         raise error.located(name) from None
     if given.json:
-        terminal.show(json.dumps(asdict(description), indent=2))
+        terminal.show(json.dumps(_as_json(description), indent=2))
     else:
         _show(name, description)
     return 0
+
+
+def _as_json(description: Description) -> dict[str, object]:
+    """Spell a description as objects, also what the processor reports, which is made of tuples."""
+    return asdict(description) | {
+        "surrogates": [use._asdict() for use in description.surrogates],
+        "functions": [function._asdict() for function in description.functions],
+    }
 
 
 def _show(name: str, description: Description) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from externref_build.processor.dataflow import BlockTypeEdit, BytesEdit, CallEdit, Flow, FuncEdit, LocalEdit
 from externref_build.processor.inference import Lowering
@@ -18,21 +17,20 @@ from externref_build.wasm.types import EXTERNREF, I32, FuncType
 _NOP, _RETURN = b"\x01", b"\x0f"
 
 
-@dataclass(slots=True)
 class CodeEditor:
     """Edits the bodies of one module."""
 
-    layout: Layout
-    lowering: Lowering
-    namings: NamingIndex
-    revision: Revision
-    twins: dict[int, dict[int, int]] = field(default_factory=dict)
-    """For each function with direct lowering: the new local for each old one that has a twin."""
-    values: set[int] = field(default_factory=set)
-    """The new indices of the functions that code uses as values, by ``ref.func``."""
-
-    edited: int = 0
-    """The number of bodies that were edited."""
+    def __init__(self, layout: Layout, lowering: Lowering, namings: NamingIndex, revision: Revision) -> None:
+        self.layout = layout
+        self.lowering = lowering
+        self.namings = namings
+        self.revision = revision
+        self.twins: dict[int, dict[int, int]] = {}
+        """For each function with direct lowering: the new local for each old one that has a twin."""
+        self.values: set[int] = set()
+        """The new indices of the functions that code uses as values, by ``ref.func``."""
+        self.edited = 0
+        """The number of bodies that were edited."""
 
     def edit(self, hidden: Iterable[int]) -> None:
         """Edit every body that has to change. ``hidden`` are functions that are no longer exported."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from externref_build.processor.dataflow import Callee, Escape, Flow, Interpreter
@@ -20,7 +19,6 @@ from externref_build.processor.events import BodyEvents, decode_events
 from externref_build.processor.scan import NamingIndex
 from externref_build.processor.signatures import NO_REFS, Refs, Signatures
 from externref_build.wasm.module import FUNC, Module
-from externref_build.wasm.types import FuncType
 
 MAX_RESTARTS = 12
 """How often the inference starts over before it does without inner functions."""
@@ -81,38 +79,44 @@ class _TooMuchWorkError(Exception):
     """The bodies were read too often; the time that inference takes must stay linear in the size of the module."""
 
 
-@dataclass(slots=True)
 class _Inference:
-    module: Module
-    signatures: Signatures
-    namings: NamingIndex
-    describe: Callable[[int], str]
-    demoted: frozenset[int]
-    events: dict[int, BodyEvents] = field(default_factory=dict)
-    tag_types: tuple[FuncType, ...] = ()
-    locked: set[int] = field(default_factory=set)
-    """Functions that exchange integers only."""
-    inner: dict[int, int] = field(default_factory=dict)
-    """Inner functions through which references flow: the mask of their parameters that are references."""
-    results: dict[int, int | None] = field(default_factory=dict)
-    """For each inner function that was interpreted: the mask of its results; None until it is seen to return."""
-    users: dict[int, set[int]] = field(default_factory=dict)
-    """For each inner function: the interpreted ones that call it."""
-    flows: dict[int, Flow] = field(default_factory=dict)
-    escapes: dict[int, Escape] = field(default_factory=dict)
-    pending: deque[int] = field(default_factory=deque)
-    queued: set[int] = field(default_factory=set)
-    may_spill: bool = True
-    size: int = 0
-    """The number of events in all bodies that were decoded."""
-    work: int = 0
-    """The number of events that were interpreted."""
+    def __init__(
+        self,
+        module: Module,
+        signatures: Signatures,
+        namings: NamingIndex,
+        describe: Callable[[int], str],
+        demoted: frozenset[int],
+    ) -> None:
+        self.module = module
+        self.signatures = signatures
+        self.namings = namings
+        self.describe = describe
+        self.demoted = demoted
+        self.events: dict[int, BodyEvents] = {}
+        self.tag_types = module.tag_types()
+        self.locked: set[int] = set()
+        """Functions that exchange integers only."""
+        self.inner: dict[int, int] = {}
+        """Inner functions through which references flow: the mask of their parameters that are references."""
+        self.results: dict[int, int | None] = {}
+        """For each inner function that was interpreted: the mask of its results; None until it is seen to return."""
+        self.users: dict[int, set[int]] = {}
+        """For each inner function: the interpreted ones that call it."""
+        self.flows: dict[int, Flow] = {}
+        self.escapes: dict[int, Escape] = {}
+        self.pending: deque[int] = deque()
+        self.queued: set[int] = set()
+        self.may_spill = True
+        self.size = 0
+        """The number of events in all bodies that were decoded."""
+        self.work = 0
+        """The number of events that were interpreted."""
 
     def infer(self, *, may_spill: bool) -> Lowering:
         """Decide on all functions, or give them all adapters where that would take too long."""
         self.may_spill = may_spill
         self.work = 0
-        self.tag_types = self.module.tag_types()
         self.locked = self._fixed_functions()
         roots = self._find_roots()
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from externref_build.errors import MalformedModuleError
@@ -12,12 +11,12 @@ from externref_build.wasm.module import FUNC, Module
 from externref_build.wasm.names import decode_name_at, locate_func_names
 
 
-@dataclass
 class FuncLabels:
     """Names functions by the name section, their export, or their import, in this order."""
 
-    module: Module
-    _known: dict[int, str | None] = field(default_factory=dict)
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        self._known: dict[int, str | None] = {}
 
     def describe(self, func: int) -> str:
         """Name a function; ``func[index]`` where nothing else does."""

@@ -13,7 +13,6 @@ import), the other one is an adapter, made when it is first asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from externref_build.processor.intrinsics import DEPENDENCIES, INTRINSICS
@@ -40,34 +39,43 @@ def move_imports(count: int, removed: Collection[int]) -> dict[int, int]:
     return dict(zip(moving, sorted(func for func in removed if func < left), strict=True))
 
 
-@dataclass(slots=True)
 class Layout:
-    """Assigns indices to what is new; the only place that knows old and new function indices."""
+    """Assigns indices to what is new; the only place that knows old and new function indices.
 
-    module: Module
-    signatures: Signatures
-    refs: dict[int, Refs]
-    """Local functions whose own type takes references."""
-    drop_hook: tuple[str, str] | None
-    """Module and name of the import to call with what is dropped."""
-    describe: Callable[[int], str]
-    read_locals: Callable[[int], frozenset[int]]
-    """Tells which parameters and locals the body of a local function reads."""
-    new_types: dict[FuncType, int] = field(default_factory=dict)
-    """The function types that are appended, in order, with their indices."""
-    new_funcs: list[NewFunction | None] = field(default_factory=list)
-    tables: list[str] = field(default_factory=list)
-    globals: list[str] = field(default_factory=list)
-    moved_imports: dict[int, int] = field(default_factory=dict)
-    """The new indices of those imported functions that move."""
-    changed: frozenset[int] = frozenset()
-    """The functions that code which treats references as integers can't go on naming as it does."""
-    _indices: dict[object, int] = field(default_factory=dict)
+    Args:
+        module: The module.
+        signatures: What its border declares.
+        refs: Local functions whose own type takes references.
+        drop_hook: Module and name of the import to call with what is dropped.
+        describe: Names a function.
+        read_locals: Tells which parameters and locals the body of a local function reads.
+    """
 
-    def __post_init__(self) -> None:
-        signatures = self.signatures
-        self.moved_imports = move_imports(len(self.module.func_imports), signatures.surrogates)
-        self.changed = frozenset((*signatures.surrogates, *signatures.imports, *self.moved_imports, *self.refs))
+    def __init__(
+        self,
+        module: Module,
+        signatures: Signatures,
+        refs: dict[int, Refs],
+        drop_hook: tuple[str, str] | None,
+        describe: Callable[[int], str],
+        read_locals: Callable[[int], frozenset[int]],
+    ) -> None:
+        self.module = module
+        self.signatures = signatures
+        self.refs = refs
+        self.drop_hook = drop_hook
+        self.describe = describe
+        self.read_locals = read_locals
+        self.new_types: dict[FuncType, int] = {}
+        """The function types that are appended, in order, with their indices."""
+        self.new_funcs: list[NewFunction | None] = []
+        self.tables: list[str] = []
+        self.globals: list[str] = []
+        self.moved_imports = move_imports(len(module.func_imports), signatures.surrogates)
+        """The new indices of those imported functions that move."""
+        self.changed = frozenset((*signatures.surrogates, *signatures.imports, *self.moved_imports, *refs))
+        """The functions that code which treats references as integers can't go on naming as it does."""
+        self._indices: dict[object, int] = {}
 
     @property
     def hole_count(self) -> int:

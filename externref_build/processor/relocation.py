@@ -11,7 +11,6 @@ from externref_build.errors import DebugInfoError
 from externref_build.processor import custom
 from externref_build.processor.code import CodeEditor
 from externref_build.processor.dataflow import LocalEdit
-from externref_build.processor.dwarf.codemap import CodeMap
 from externref_build.wasm import sections as section_ids
 from externref_build.wasm.edits import Revision
 from externref_build.wasm.leb128 import decode_unsigned
@@ -20,6 +19,7 @@ from externref_build.wasm.names import rewrite_names
 from externref_build.wasm.sections import Section
 
 if TYPE_CHECKING:
+    from externref_build.processor.dwarf.codemap import CodeMap
     from externref_build.processor.dwarf.locals import FuncLocals
 
 _STRIP = 'drop it with debug-info = "names" or "strip"'
@@ -148,6 +148,8 @@ def locate_sources(module: Module, offsets: Collection[int]) -> dict[int, str]:
 
 def code_map_of(revision: Revision) -> CodeMap:
     """Map offsets in the payload of the old code section to offsets in that of the new one."""
+    from externref_build.processor.dwarf.codemap import CodeMap
+
     module = revision.module
     code = module.section(section_ids.CODE)
     if code is None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(NamedTuple):
     """An import or export that the guest declared, and which of its values are references."""
 
     kind: Literal["import", "export"]
@@ -18,11 +16,10 @@ class Declaration:
     results: tuple[bool, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionLowering:
+class FunctionLowering(NamedTuple):
     """How one function that touches references was rewritten."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # instead of the method of a tuple
     """The function's index, which processing does not change."""
     name: str
     """The name from the name section, of an export, or ``func[index]``."""
@@ -35,26 +32,23 @@ class FunctionLowering:
     """File and line of that instruction, where debug info tells."""
 
 
-@dataclass(frozen=True, slots=True)
-class SurrogateUse:
+class SurrogateUse(NamedTuple):
     """An imported surrogate and the number of instructions that call it."""
 
     name: str
     calls: int
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One step of processing."""
 
     name: str
-    count: int
+    count: int  # type: ignore[assignment]  # instead of the method of a tuple
     """How many things the step handled."""
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What was found in a module and what was done to it."""
 
     changed: bool

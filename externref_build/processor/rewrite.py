@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from time import perf_counter
 from typing import Literal, NamedTuple, TypeVar
@@ -64,10 +63,10 @@ class Options(NamedTuple):
     """Functions that take adapters whatever they do, for tests of the adapters."""
 
 
-@dataclass(slots=True)
 class _Clock:
-    steps: list[Step] = field(default_factory=list)
-    started: float = field(default_factory=perf_counter)
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.started = perf_counter()
 
     def step(self, name: str, count: int) -> None:
         now = perf_counter()

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from externref_build.processor.disproof import impossible_pattern
@@ -37,13 +36,13 @@ class Naming(NamedTuple):
     """The local function in whose body the instruction stands."""
 
 
-@dataclass(slots=True)
 class NamingIndex:
     """The instructions that name each function that was asked for; the code is searched once for each of them."""
 
-    module: Module
-    _by_func: dict[int, list[Naming]] = field(default_factory=dict)
-    _referable: frozenset[int] | None = None
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        self._by_func: dict[int, list[Naming]] = {}
+        self._referable: frozenset[int] | None = None
 
     def search(self, funcs: Iterable[int]) -> None:
         """Search for those of the functions that were not searched for yet."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from externref_build.errors import (
@@ -27,7 +26,7 @@ from externref_build.metadata import (
     is_surrogate,
 )
 from externref_build.processor.report import Declaration
-from externref_build.wasm.module import FUNC, KIND_NAMES, Export, Import, Module
+from externref_build.wasm.module import FUNC, KIND_NAMES, Import, Module
 from externref_build.wasm.types import EXTERNREF, I32, FuncType, ValType, format_val_type
 
 _MIXED_BUILDS = (
@@ -82,12 +81,7 @@ def match_signatures(
     Records and interface come as `group_records` and `group_interface` return them. Raises one `MetadataError`, or
     `SeveralErrors` with all that were found, where they do not fit, the module or each other.
     """
-    imports_by_name: dict[tuple[str | None, str], list[tuple[int, Import]]] = {}
-    func = -1
-    for entry in module.imports:
-        func += entry.kind == FUNC
-        imports_by_name.setdefault((entry.module, entry.name), []).append((func, entry))
-    matcher = _Matcher(module, imports_by_name, {export.name: export for export in module.exports})
+    matcher = _Matcher(module)
     surrogates = matcher.match_surrogates()
     for group in records:
         matcher.match_record(group)
@@ -113,21 +107,25 @@ def match_signatures(
     )
 
 
-@dataclass(slots=True)
 class _Matcher:
     """Collects every fault before it gives up."""
 
-    module: Module
-    imports_by_name: dict[tuple[str | None, str], list[tuple[int, Import]]]
-    """Imports of each name, with their function indices; those of other kinds with that of the function before them."""
-    exports_by_name: dict[str, Export]
-    imports: dict[int, Refs] = field(default_factory=dict)
-    exports: dict[str, Refs] = field(default_factory=dict)
-    report_imports: list[Declaration] = field(default_factory=list)
-    report_exports: list[Declaration] = field(default_factory=list)
-    errors: list[ExternrefBuildError] = field(default_factory=list)
-    unsettled: set[tuple[str | None, str]] = field(default_factory=set)
-    """Functions whose records disagree, by module and name, so that nothing can be said of their interface."""
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        self.imports_by_name: dict[tuple[str | None, str], list[tuple[int, Import]]] = {}
+        """Imports of each name, with their function indices; those of other kinds with that of the last function."""
+        func = -1
+        for entry in module.imports:
+            func += entry.kind == FUNC
+            self.imports_by_name.setdefault((entry.module, entry.name), []).append((func, entry))
+        self.exports_by_name = {export.name: export for export in module.exports}
+        self.imports: dict[int, Refs] = {}
+        self.exports: dict[str, Refs] = {}
+        self.report_imports: list[Declaration] = []
+        self.report_exports: list[Declaration] = []
+        self.errors: list[ExternrefBuildError] = []
+        self.unsettled: set[tuple[str | None, str]] = set()
+        """Functions whose records disagree, by module and name, so that nothing can be said of their interface."""
 
     def match_surrogates(self) -> dict[int, str]:
         """Find the surrogate imports, and refuse what else is imported under their names."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from externref_build.wasm import sections as section_ids
@@ -28,19 +27,19 @@ class Edit(NamedTuple):
     data: bytes
 
 
-@dataclass(slots=True)
 class Revision:
     """Everything that is to change in a module."""
 
-    module: Module
-    edits: list[Edit] = field(default_factory=list)
-    """Inside of sections; they may come in any order but must not overlap."""
-    new_sections: dict[int, bytes] = field(default_factory=dict)
-    """Payloads of sections that the module doesn't have, by id."""
-    custom: dict[int, Sequence[Part] | None] = field(default_factory=dict)
-    """New contents of custom sections in parts, by the offset at which they start; None removes one."""
-    new_custom: list[tuple[str, bytes]] = field(default_factory=list)
-    """Names and contents of custom sections to append."""
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        self.edits: list[Edit] = []
+        """Inside of sections; they may come in any order but must not overlap."""
+        self.new_sections: dict[int, bytes] = {}
+        """Payloads of sections that the module doesn't have, by id."""
+        self.custom: dict[int, Sequence[Part] | None] = {}
+        """New contents of custom sections in parts, by the offset at which they start; None removes one."""
+        self.new_custom: list[tuple[str, bytes]] = []
+        """Names and contents of custom sections to append."""
 
     def replace(self, start: int, end: int, data: bytes) -> None:
         """Replace a range."""

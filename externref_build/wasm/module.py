@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
@@ -70,15 +69,17 @@ class ImportGroup(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True, slots=True)
 class Export:
     """One export, with the offset of the index that it names."""
 
-    name: str
-    kind: int
-    index: int
-    index_start: int
-    end: int
+    __slots__ = ("end", "index", "index_start", "kind", "name")
+
+    def __init__(self, name: str, kind: int, index: int, index_start: int, end: int) -> None:
+        self.name = name
+        self.kind = kind
+        self.index = index
+        self.index_start = index_start
+        self.end = end
 
 
 class IndexSite(NamedTuple):
@@ -94,23 +95,34 @@ _Site = tuple[int, int, int]
 """What an `IndexSite` holds: there may be a hundred thousand, and few that are wanted."""
 
 
-@dataclass(frozen=True)
 class Module:
     """A module's index spaces, over the bytes that they were read from."""
 
-    data: memoryview
-    sections: tuple[Section, ...]
-    types: tuple[CompositeType, ...]
-    plain_types: dict[FuncType, int]
-    """Function types that stand alone, without a recursive group or supertypes, by what they are."""
-    imports: tuple[Import, ...]
-    import_groups: tuple[ImportGroup, ...]
-    """The groups of a compact import section, in order; imports between them stand alone."""
-    func_type_indices: Sequence[int]
-    """The type index of each local function."""
-    exports: tuple[Export, ...]
-    body_bounds: Sequence[int]
-    """Offset of each function's body, which starts with its size, and the offset behind the last one."""
+    def __init__(
+        self,
+        data: memoryview,
+        sections: tuple[Section, ...],
+        types: tuple[CompositeType, ...],
+        plain_types: dict[FuncType, int],
+        imports: tuple[Import, ...],
+        import_groups: tuple[ImportGroup, ...],
+        func_type_indices: Sequence[int],
+        exports: tuple[Export, ...],
+        body_bounds: Sequence[int],
+    ) -> None:
+        self.data = data
+        self.sections = sections
+        self.types = types
+        self.plain_types = plain_types
+        """Function types that stand alone, without a recursive group or supertypes, by what they are."""
+        self.imports = imports
+        self.import_groups = import_groups
+        """The groups of a compact import section, in order; imports between them stand alone."""
+        self.func_type_indices = func_type_indices
+        """The type index of each local function."""
+        self.exports = exports
+        self.body_bounds = body_bounds
+        """Offset of each function's body, which starts with its size, and the offset behind the last one."""
 
     def section(self, section_id: int) -> Section | None:
         """Find a section that is not a custom one."""

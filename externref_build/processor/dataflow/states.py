@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from externref_build.errors import MalformedModuleError
 from externref_build.processor.events import Block
 from externref_build.wasm.instructions import Catch
@@ -12,14 +10,16 @@ LocalsState = tuple[int, int]
 """Bit sets of the locals that may hold references, and of those that surely do."""
 
 
-@dataclass(slots=True)
 class Locals:
     """Which locals hold references. Only those that ever do have a bit."""
 
-    maybe: int = 0
-    surely: int = 0
-    bits: dict[int, int] = field(default_factory=dict)
-    """The bit of each local; it stays the same from pass to pass."""
+    __slots__ = ("bits", "maybe", "surely")
+
+    def __init__(self) -> None:
+        self.maybe = 0
+        self.surely = 0
+        self.bits: dict[int, int] = {}
+        """The bit of each local; it stays the same from pass to pass."""
 
     @property
     def state(self) -> LocalsState:
@@ -49,16 +49,18 @@ class Locals:
         return None if self.maybe & bit else False
 
 
-@dataclass(slots=True)
 class Join:
     """What meets at a label: values by kind, and locals. Nothing is ever taken away."""
 
-    seen: bool = False
-    numbers: int = 0
-    """Mask of the values that are numbers on some path."""
-    refs: int = 0
-    """Mask of the values that are references on some path."""
-    locals: LocalsState = (0, 0)
+    __slots__ = ("locals", "numbers", "refs", "seen")
+
+    def __init__(self) -> None:
+        self.seen = False
+        self.numbers = 0
+        """Mask of the values that are numbers on some path."""
+        self.refs = 0
+        """Mask of the values that are references on some path."""
+        self.locals: LocalsState = (0, 0)
 
     @property
     def is_mixed(self) -> bool:
@@ -76,29 +78,39 @@ class Join:
         return before != (True, self.numbers, self.refs, self.locals)
 
 
-@dataclass(slots=True)
 class Frame:
     """An entry of the control stack."""
 
-    opcode: str
-    """The instruction that opened it, or its present branch: ``else``, ``catch``; ``func`` for the body itself."""
-    block: Block | None
-    param_count: int
-    result_count: int
-    height: int
-    """The height of the stack below the block's parameters."""
-    opened_at: int
-    """The position of the event that opened it, or its present branch."""
-    label: Join
-    """What branches bring: parameters for a loop, results for all others."""
-    end: Join
-    """What arrives behind the block."""
-    entry_refs: int = 0
-    """Mask of the parameters that are references."""
-    entry_locals: LocalsState = (0, 0)
-    caught: Join = field(default_factory=Join)
-    """The locals at any point of a try body: what a handler may find."""
-    catches: tuple[Catch, ...] = ()
+    def __init__(
+        self,
+        opcode: str,
+        block: Block | None,
+        param_count: int,
+        result_count: int,
+        height: int,
+        opened_at: int,
+        label: Join,
+        end: Join,
+    ) -> None:
+        self.opcode = opcode
+        """The instruction that opened it, or its present branch: ``else``, ``catch``; ``func`` for the body itself."""
+        self.block = block
+        self.param_count = param_count
+        self.result_count = result_count
+        self.height = height
+        """The height of the stack below the block's parameters."""
+        self.opened_at = opened_at
+        """The position of the event that opened it, or its present branch."""
+        self.label = label
+        """What branches bring: parameters for a loop, results for all others."""
+        self.end = end
+        """What arrives behind the block."""
+        self.entry_refs = 0
+        """Mask of the parameters that are references."""
+        self.entry_locals: LocalsState = (0, 0)
+        self.caught = Join()
+        """The locals at any point of a try body: what a handler may find."""
+        self.catches: tuple[Catch, ...] = ()
 
     @property
     def label_arity(self) -> int:
@@ -106,21 +118,23 @@ class Frame:
         return self.param_count if self.opcode == "loop" else self.result_count
 
 
-@dataclass(slots=True)
 class Stacks:
     """The operand stack and the control stack, with the operations of the specification's algorithm.
 
     Few operands are references, so that the operand stack is a height and the heights at which references lie.
     """
 
-    height: int = 0
-    refs: list[int] = field(default_factory=list)
-    """The heights at which references lie, ascending."""
-    origins: list[tuple[int, int] | None] = field(default_factory=list)
-    """For each of them: the local that it was read from or stored to, if any, and how often that was set by then."""
-    times_set: dict[int, int] = field(default_factory=dict)
-    """How often each local was set so far."""
-    ctrls: list[Frame] = field(default_factory=list)
+    __slots__ = ("ctrls", "height", "origins", "refs", "times_set")
+
+    def __init__(self) -> None:
+        self.height = 0
+        self.refs: list[int] = []
+        """The heights at which references lie, ascending."""
+        self.origins: list[tuple[int, int] | None] = []
+        """For each: the local that it was read from or stored to, if any, and how often that was set by then."""
+        self.times_set: dict[int, int] = {}
+        """How often each local was set so far."""
+        self.ctrls: list[Frame] = []
 
     def push_val(self, is_ref: bool = False, origin: int | None = None) -> None:
         """Push one operand; ``origin`` is the local that holds it, too."""
