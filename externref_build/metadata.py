@@ -8,9 +8,8 @@ object a line; processed modules keep it as one section, ``externref.interface``
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from externref_build.errors import ContradictoryMetadataError, MalformedMetadataError, raise_together
 from externref_build.wasm.types import I32, FuncType
@@ -55,8 +54,7 @@ def function_label(module: str | None, name: str) -> str:
 # Records of references
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """Which values of one import or export are references."""
 
     module: str | None
@@ -152,8 +150,7 @@ def _spell(record: Record) -> str:
 # The interface
 
 
-@dataclass(frozen=True, slots=True)
-class InterfaceFunction:
+class InterfaceFunction(NamedTuple):
     """One import or export with the names and types that its declaration gave it."""
 
     kind: Literal["import", "export"]

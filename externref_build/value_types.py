@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from externref_build.errors import MalformedMetadataError
 from externref_build.wasm.types import F32, F64, I32, I64, ValType
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceType:
+class ResourceType(NamedTuple):
     """A value that is a reference to a host object."""
 
     resource: str
@@ -23,8 +21,7 @@ class ResourceType:
         return f"option<{spelled}>" if self.nullable else spelled
 
 
-@dataclass(frozen=True, slots=True)
-class ListType:
+class ListType(NamedTuple):
     """Numbers that lie one after the other in the guest's memory."""
 
     element: str
@@ -36,8 +33,7 @@ class ListType:
         return f"{'mut ' if self.mutable else ''}list<{self.element}>"
 
 
-@dataclass(frozen=True, slots=True)
-class OptionType:
+class OptionType(NamedTuple):
     """A text, bytes or a list that may be absent."""
 
     inner: ListType | str
@@ -47,8 +43,7 @@ class OptionType:
         return f"option<{self.inner}>"
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionType:
+class FunctionType(NamedTuple):
     """A function of the guest that the host may call: an index into its table of functions."""
 
     params: tuple[ValueType, ...]
@@ -91,11 +86,11 @@ def core_types(value_type: ValueType, *, is_result: bool) -> tuple[ValType | Non
     return (_CORE_TYPES[value_type],)
 
 
-@dataclass(frozen=True, slots=True)
 class ValueTypeDecoder:
     """Decodes the value types of one interface record."""
 
-    fail: Callable[[str], MalformedMetadataError]
+    def __init__(self, fail: Callable[[str], MalformedMetadataError]) -> None:
+        self.fail = fail
 
     def decode(self, value: Any, *, argument: bool = False) -> ValueType:
         """Decode one value type; ``argument`` says that the guest passes it to the host as an argument of a call."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -200,7 +199,7 @@ def _return_to_guest(given: Sequence[Value]) -> Lines:
 
 def callback_type(value_type: FunctionType) -> FunctionType:
     """Return a type as that of functions that are there: one index is one function, whoever takes it."""
-    return dataclasses.replace(value_type, nullable=False)
+    return value_type._replace(nullable=False)
 
 
 def _receive_function(value_type: FunctionType, index: str, callbacks: dict[FunctionType, Callback]) -> str:
