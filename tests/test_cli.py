@@ -271,6 +271,8 @@ def test_a_named_pipe_stays_one(command_line: Run, module: Path) -> None:
         (["proces"], "invalid choice: 'proces'"),
         (["process"], "the following arguments are required: IN"),
         (["process", "x", "--drop-fn", "dropped"], "'dropped' is not of the form MODULE::NAME"),
+        (["process", "x", "--drop-fn", "host::\udcff"], r"'host::\udcff' is not UTF-8, as names in a module are"),
+        (["process", "x", "--table", "\udcff"], r"'\udcff' is not UTF-8, as names in a module are"),
         (["process", "x", "--table", "a", "--no-table"], "not allowed with argument --table"),
         (["process", "x", "--debug-info", "some"], "invalid choice: 'some'"),
         (["build", "-C", "profile"], "'profile' is not of the form KEY=VALUE"),

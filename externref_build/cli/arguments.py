@@ -61,9 +61,18 @@ def parse(argv: Sequence[str]) -> Arguments:
     return given
 
 
+def module_text(text: str) -> str:
+    """Take a text that a module can hold: what is not UTF-8 in an argument comes as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not UTF-8, as names in a module are") from None
+    return text
+
+
 def drop_function(text: str) -> tuple[str, str]:
     """Split ``module::name``."""
-    module, separator, name = text.partition("::")
+    module, separator, name = module_text(text).partition("::")
     if not (module and separator and name):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form MODULE::NAME, such as host::dropped")
     return module, name
@@ -137,7 +146,13 @@ def _add_process(command: argparse.ArgumentParser) -> None:
     command.add_argument("input", metavar="IN", help="the module, or - for stdin")
     command.add_argument("-o", "--output", metavar="OUT", default="-", help="the result; default: - for stdout")
     table = command.add_mutually_exclusive_group()
-    table.add_argument("--table", metavar="NAME", default="externrefs", help="export the table under NAME [externrefs]")
+    table.add_argument(
+        "--table",
+        metavar="NAME",
+        type=module_text,
+        default="externrefs",
+        help="export the table under NAME [externrefs]",
+    )
     table.add_argument("--no-table", dest="table", action="store_const", const=None, help="do not export the table")
     command.add_argument(
         "--drop-fn",
