@@ -16,7 +16,7 @@ from externref_build.wasm.types import I32, FuncType
 
 if TYPE_CHECKING:
     from externref_build.value_types import ValueType
-    from externref_build.wasm.module import Import
+    from externref_build.wasm.module import Import, Module
 
 SURROGATE_MODULE = "externref"
 """Import module of the functions that work on numbers in place of references."""
@@ -196,6 +196,16 @@ def decode_interface(section: bytes | memoryview, offset: int = 0) -> list[Inter
         position += len(line) + 1
     raise_together(errors)
     return functions
+
+
+def interface_of(module: Module, *sections: str) -> list[InterfaceFunction]:
+    """Decode all interface sections of a module that have one of these names. Raises what `decode_interface` does."""
+    return [
+        function
+        for name in sections
+        for section in module.custom_sections(name)
+        for function in decode_interface(module.data[section.content : section.end], section.content)
+    ]
 
 
 def _decode_interface_line(line: bytes, offset: int) -> InterfaceFunction:

@@ -30,8 +30,8 @@ from externref_build.errors import BindingError
 from externref_build.metadata import (
     INTERFACE_SECTION,
     InterfaceFunction,
-    decode_interface,
     function_label,
+    interface_of,
     is_surrogate,
     merge_interface,
 )
@@ -84,7 +84,8 @@ def read_model(data: bytes | memoryview) -> Model:
     `decode_module` and `decode_interface` raise for damaged or newer ones.
     """
     module = decode_module(data)
-    declared = {(entry.module, entry.name): entry for entry in _interface(module)}
+    interface = merge_interface(interface_of(module, INTERFACE_SECTION))
+    declared = {(entry.module, entry.name): entry for entry in interface}
     imports = tuple(_imports(module, declared))
     exports = tuple(_exports(module, declared, frozenset(_ways_back(module, imports))))
     functions = [*exports, *(function for entry in imports for function in _functions(entry))]
@@ -105,13 +106,6 @@ def read_model(data: bytes | memoryview) -> Model:
     if model.has_memory:
         _refuse_wide_memory(module)
     return model
-
-
-def _interface(module: Module) -> Iterable[InterfaceFunction]:
-    entries = []
-    for section in module.custom_sections(INTERFACE_SECTION):
-        entries += decode_interface(module.data[section.content : section.end], section.content)
-    return merge_interface(entries)
 
 
 def _functions(module: ImportModule) -> Iterator[Function]:

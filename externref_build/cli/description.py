@@ -10,7 +10,7 @@ from externref_build.metadata import (
     GUEST_INTERFACE_SECTION,
     INTERFACE_SECTION,
     InterfaceFunction,
-    decode_interface,
+    interface_of,
     is_surrogate,
     merge_interface,
 )
@@ -135,13 +135,8 @@ def _with_references(func_type: FuncType, declaration: Declaration | None) -> Fu
 
 
 def _interface(module: Module) -> dict[_Key, InterfaceFunction]:
-    sections = [*module.custom_sections(GUEST_INTERFACE_SECTION), *module.custom_sections(INTERFACE_SECTION)]
-    functions = [
-        function
-        for section in sections
-        for function in decode_interface(module.data[section.content : section.end], section.content)
-    ]
-    return {_key(function): function for function in merge_interface(functions)}
+    functions = merge_interface(interface_of(module, GUEST_INTERFACE_SECTION, INTERFACE_SECTION))
+    return {_key(function): function for function in functions}
 
 
 def _exported_tables(module: Module) -> Iterator[str]:

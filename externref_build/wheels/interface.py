@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from externref_build.metadata import INTERFACE_SECTION, InterfaceFunction, decode_interface, function_label
+from externref_build.metadata import INTERFACE_SECTION, InterfaceFunction, function_label, interface_of
 from externref_build.value_types import ResourceType
 from externref_build.wasm.module import FUNC, Module
-from externref_build.wasm.types import EXTERNREF, FuncType, format_val_type
+from externref_build.wasm.types import EXTERNREF, FuncType
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +23,9 @@ class Interface:
 
 def read_interface(module: Module) -> Interface:
     """Read the interface of a processed module. Raises MalformedMetadataError."""
-    functions = [
-        function
-        for section in module.custom_sections(INTERFACE_SECTION)
-        for function in decode_interface(module.data[section.content : section.end], section.content)
-    ]
-    core = {
-        label: _spell(kind) for label, kind in _border(module).items() if EXTERNREF in (*kind.params, *kind.results)
-    }
-    return Interface({function.label: function for function in functions}, core)
+    declared = {function.label: function for function in interface_of(module, INTERFACE_SECTION)}
+    core = {label: str(kind) for label, kind in _border(module).items() if EXTERNREF in (*kind.params, *kind.results)}
+    return Interface(declared, core)
 
 
 def misfits(module: Module, interface: Interface) -> Iterator[str]:
@@ -48,7 +42,7 @@ def misfits(module: Module, interface: Interface) -> Iterator[str]:
             (function.results, kind.results),
         ):
             if sum(isinstance(value, ResourceType) for value in values) != types.count(EXTERNREF):
-                yield f"it declares {label} as {function}, the module has {_spell(kind)}"
+                yield f"it declares {label} as {function}, the module has {kind}"
                 break
 
 
@@ -87,8 +81,3 @@ def _border(module: Module) -> dict[str, FuncType]:
         if export.kind == FUNC
     }
     return imports | exports
-
-
-def _spell(kind: FuncType) -> str:
-    params, results = (" ".join(map(format_val_type, types)) for types in (kind.params, kind.results))
-    return f"[{params}] -> [{results}]"
