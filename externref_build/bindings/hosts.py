@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from externref_build.bindings.names import identifier
 from externref_build.metadata import INTERFACE_SECTION
-from externref_build.wasm.module import decode_module
+from externref_build.wasm.custom import custom_contents
 
 
 def host_file_names(languages: Iterable[str], name: str) -> list[str]:
@@ -41,7 +41,6 @@ def generate_hosts(
             [file_name] = host_file_names(["python"], name)
             texts[file_name] = python.generate(model, name=name, types=types)
         else:
-            sections = decode_module(data).custom_sections(INTERFACE_SECTION)
-            interface = b"".join(data[section.content : section.end] for section in sections)
+            interface = custom_contents(data).get(INTERFACE_SECTION, b"")
             texts.update(javascript.generate(model, name=name, interface=interface, types=typescript_types))
     return texts

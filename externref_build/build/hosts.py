@@ -10,7 +10,7 @@ from externref_build.bindings.hosts import generate_hosts
 from externref_build.config import ModuleConfig, parse_toml
 from externref_build.errors import ConfigError
 from externref_build.metadata import INTERFACE_SECTION
-from externref_build.wasm.module import decode_module
+from externref_build.wasm.custom import without_custom
 
 _REQUIREMENT: Final = re.compile(r"\s*([\w.-]+)")
 
@@ -36,11 +36,7 @@ def make_hosts(module: ModuleConfig, data: bytes, name: str) -> dict[str, bytes]
 
 def without_interface(data: bytes) -> bytes:
     """Take the section with the interface out of a module."""
-    parts, position = [], 0
-    for section in decode_module(data).custom_sections(INTERFACE_SECTION):
-        parts.append(data[position : section.start])
-        position = section.end
-    return b"".join([*parts, data[position:]])
+    return without_custom(data, INTERFACE_SECTION.__eq__)
 
 
 def _require_wasmtime(module: ModuleConfig) -> None:
