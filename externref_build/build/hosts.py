@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from externref_build.bindings.hosts import generate_hosts
-from externref_build.config import ModuleConfig, parse_toml
+from externref_build.config import ModuleConfig, read_project_table
 from externref_build.errors import ConfigError
 from externref_build.metadata import INTERFACE_SECTION
 from externref_build.wasm.custom import without_custom
@@ -40,17 +40,13 @@ def without_interface(data: bytes) -> bytes:
 
 
 def _require_wasmtime(module: ModuleConfig) -> None:
-    path = module.project_dir / "pyproject.toml"
-    try:
-        project = parse_toml(path.read_text(encoding="utf-8")).get("project")
-    except (OSError, ValueError):
-        return  # the project's metadata come from elsewhere
-    if not isinstance(project, dict) or "dependencies" in project.get("dynamic", ()):
+    project = read_project_table(module.project_dir)
+    if project is None or "dependencies" in project.get("dynamic", ()):
         return
     if "wasmtime" not in map(_name, _requirements(project)):
         raise ConfigError(
             'bindings holds "python", and the project does not depend on wasmtime, which runs the plugin',
-            where=f"{path}, [project], key dependencies",
+            where=f"{module.project_dir / 'pyproject.toml'}, [project], key dependencies",
             remedy='add it: dependencies = ["wasmtime>=40"]',
         )
 

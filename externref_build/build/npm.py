@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from externref_build.bindings.javascript.package import MARK, Package, package_json
-from externref_build.config import Config, ModuleConfig, parse_toml
+from externref_build.config import Config, ModuleConfig, read_project_table
 from externref_build.errors import ConfigError
 from externref_build.output import write_whole
 
@@ -57,21 +57,12 @@ def write_npm_packages(config: Config, paths: Sequence[Path], version: str | Non
             require_free_place(path.parent, module)
             stems.setdefault(path.parent, []).append(path.stem)
             packages[path.parent] = module.package
-    project = _project(config.project_dir)
+    project = read_project_table(config.project_dir) or {}
     for folder, names in stems.items():
         name = str(project.get("name", config.modules[0].package))
         if len(stems) > 1:
             name = f"{name}-{packages[folder].replace('.', '-')}"
         write_whole(folder / PACKAGE_JSON, package_json(_package(project, name, version), names).encode())
-
-
-def _project(project_dir: Path) -> Mapping[str, Any]:
-    """Read the table ``[project]``; empty, if the project's metadata come from elsewhere."""
-    try:
-        project = parse_toml((project_dir / "pyproject.toml").read_text(encoding="utf-8")).get("project")
-    except (OSError, ValueError):
-        return {}
-    return project if isinstance(project, dict) else {}
 
 
 def _package(project: Mapping[str, Any], name: str, version: str | None) -> Package:

@@ -10,7 +10,7 @@ what was expected.
 from __future__ import annotations
 
 from externref_build.config.keys import schema, table_schema
-from externref_build.config.loading import load_config, parse_toml, read_tool_table
+from externref_build.config.loading import load_config, parse_toml, read_project_table, read_tool_table
 from externref_build.config.model import Config, ModuleConfig
 from externref_build.config.overrides import ConfigSettings
 
@@ -20,6 +20,7 @@ __all__ = [
     "ModuleConfig",
     "load_config",
     "parse_toml",
+    "read_project_table",
     "read_tool_table",
     "schema",
     "table_schema",

@@ -99,20 +99,33 @@ def read_tool_table(project_dir: Path, tool: str) -> dict[str, Any] | None:
 
     Raises ConfigError if pyproject.toml is not TOML, or the table is something else.
     """
+    tools = _read_pyproject(project_dir).get("tool", {})
+    table = tools.get(tool) if isinstance(tools, dict) else None
+    if table is not None and not isinstance(table, dict):
+        where = str(project_dir / "pyproject.toml")
+        raise ConfigError(f"tool.{tool} is {shown(table)}, expected a table", where=where)
+    return table
+
+
+def read_project_table(project_dir: Path) -> dict[str, Any] | None:
+    """Read the raw table ``[project]`` of pyproject.toml; ``None`` where the project's metadata come from elsewhere.
+
+    Raises ConfigError if pyproject.toml is not TOML.
+    """
+    table = _read_pyproject(project_dir).get("project")
+    return table if isinstance(table, dict) else None
+
+
+def _read_pyproject(project_dir: Path) -> dict[str, Any]:
     path = project_dir / "pyproject.toml"
     try:
-        document = parse_toml(path.read_text(encoding="utf-8"))
+        return parse_toml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return None
+        return {}
     except OSError as error:
         raise ConfigError(f"pyproject.toml cannot be read: {error.strerror}", where=str(path)) from error
     except ValueError as error:
         raise ConfigError(f"pyproject.toml is not valid TOML: {error}", where=str(path)) from error
-    tools = document.get("tool", {})
-    table = tools.get(tool) if isinstance(tools, dict) else None
-    if table is not None and not isinstance(table, dict):
-        raise ConfigError(f"tool.{tool} is {shown(table)}, expected a table", where=str(path))
-    return table
 
 
 def parse_toml(text: str) -> dict[str, Any]:
