@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from externref_build.build import built_files, modules_in_place, output_file_names, project_sources
+from externref_build.build import built_files, modules_in_place, name_in_wheel, output_file_names, project_sources
 from externref_build.config import Config
 from externref_build.errors import ConfigError
 from externref_build.output import write_whole
@@ -34,9 +34,7 @@ def require_modules(wheel: Path, config: Config) -> None:
     """See that a wheel holds every module. Raises ConfigError."""
     with zipfile.ZipFile(wheel) as archive:
         packed = set(archive.namelist())
-    wanted = [
-        f"{module.package.replace('.', '/')}/{name}" for module in config.modules for name in output_file_names(module)
-    ]
+    wanted = [name_in_wheel(module, name) for module in config.modules for name in output_file_names(module)]
     missing = [name for name in wanted if name not in packed]
     if missing:
         raise ConfigError(

@@ -17,7 +17,7 @@ from externref_build.build.in_place import (
     require_current_modules,
 )
 from externref_build.build.npm import is_of_the_project
-from externref_build.build.packages import package_folder, require_inside
+from externref_build.build.packages import name_in_wheel, package_folder, require_inside
 from externref_build.build.progress import Progress
 from externref_build.build.sbom import write_sboms
 from externref_build.build.sources import built_files, modules_to_use, project_sources, sources_inside
@@ -35,6 +35,7 @@ __all__ = [
     "module_file_name",
     "modules_in_place",
     "modules_to_use",
+    "name_in_wheel",
     "output_file_names",
     "package_folder",
     "project_sources",

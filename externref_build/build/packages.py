@@ -28,6 +28,11 @@ def package_folder(module: ModuleConfig) -> Path:
     )
 
 
+def name_in_wheel(module: ModuleConfig, file_name: str) -> str:
+    """Return the name that a wheel has for a file beside a module."""
+    return f"{module.package.replace('.', '/')}/{file_name}"
+
+
 def require_inside(folder: Path, module: ModuleConfig) -> Path:
     """Return a package's folder if it lies in the project, whatever links lead there; nothing else is written to.
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from externref_build._version import __version__
 from externref_build.build.engine import BuildResult
+from externref_build.build.packages import name_in_wheel
 from externref_build.errors import ConfigError
 from externref_build.guests.crates import Crate, locked_checksums
 from externref_build.output import write_whole
@@ -109,7 +110,7 @@ def _module(result: BuildResult) -> Component:
     from cyclonedx.model import HashAlgorithm, HashType, Property
     from cyclonedx.model.component import Component, ComponentType
 
-    name = f"{result.module.package.replace('.', '/')}/{result.path.name}"
+    name = name_in_wheel(result.module, result.path.name)
     facts = {"cdx:rustc:sbom:target:triple": result.guest.target, "externref-build:profile": result.module.profile}
     return Component(
         type=ComponentType.FILE,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from externref_build.build import Progress, build_project, module_file_name
+from externref_build.build import Progress, build_project, module_file_name, name_in_wheel
 from externref_build.cli import terminal
 from externref_build.cli.arguments import Arguments
 from externref_build.config import Config, ModuleConfig, load_config
@@ -70,7 +70,8 @@ def _build(config: Config, folder: Path, *, quiet: bool) -> dict[str, Built]:
 
 
 def _examine(path: Path, config: Config | None, built: dict[str, Built]) -> Answer:
-    names = [_name_in_wheel(module) for module in config.modules] if config else []
+    modules = config.modules if config else ()
+    names = [name_in_wheel(module, module_file_name(module)) for module in modules]
     wheel, found = inspect_wheel(path, modules=names, folders=_folders(config))
     if wheel is not None:
         found += [finding for name, module in built.items() for finding in _compare(wheel, name, module)]
@@ -81,10 +82,6 @@ def _compare(wheel: Wheel, name: str, built: Built) -> Iterator[Finding]:
     if name in wheel.files:
         yield from compare_module(name, wheel.files[name], built.content)
         yield from compare_bill(wheel, name, built.crates)
-
-
-def _name_in_wheel(module: ModuleConfig) -> str:
-    return f"{module.package.replace('.', '/')}/{module_file_name(module)}"
 
 
 def _folders(config: Config | None) -> dict[str, Path]:
