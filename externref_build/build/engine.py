@@ -18,6 +18,7 @@ from externref_build.build.progress import Progress
 from externref_build.config import Config, ModuleConfig
 from externref_build.errors import ConfigError, ExternrefBuildError, InvalidResultError, OutputError
 from externref_build.guests.cargo import GuestModule, GuestPlan, compile_guest, plan_guest
+from externref_build.guests.clang import build_guest, module_name
 from externref_build.guests.manifest import default_name
 from externref_build.output import write_whole
 from externref_build.wasm.custom import custom_contents, is_dwarf, name_debug_file, without_custom
@@ -66,9 +67,7 @@ def module_file_name(module: ModuleConfig) -> str:
 
 def module_stem(module: ModuleConfig) -> str:
     """Return the name of a module without ``.wasm``. Raises ConfigError if the crate's cannot be read."""
-    if module.name:
-        return module.name
-    return module.package.rpartition(".")[2] if module.sources else default_name(module.manifest_path)
+    return module_name(module) if module.sources else module.name or default_name(module.manifest_path)
 
 
 def output_file_names(module: ModuleConfig) -> list[str]:
@@ -157,9 +156,8 @@ def build_module(
         error.located(str(guest.path))
         raise
     report = processor.report
-    assert report is not None, "the processor reports what it processed"
     progress.step("Processed", _summary(report, time.perf_counter() - compiled))
-    hosts = make_hosts(module, processed, module_stem(module))
+    hosts = make_hosts(module, processed, path.stem)
     if not module.interface:
         processed = without_interface(processed)
     result = optimize(source, processed, module, wasm_opt, environ, progress) if wasm_opt else processed
@@ -192,8 +190,6 @@ def _make_guest(
     module: ModuleConfig, environ: Mapping[str, str], loudness: Sequence[str]
 ) -> tuple[GuestModule, GuestPlan | None]:
     if module.sources:
-        from externref_build.guests.clang import build_guest
-
         return build_guest(module, environ=environ), None
     plan = plan_guest(module, environ=environ, loudness=loudness)
     return compile_guest(plan, environ=environ, loudness=loudness), plan

@@ -31,6 +31,7 @@ from externref_build.guests.headers import headers_below, with_included
 from externref_build.guests.run import run
 from externref_build.guests.sdk import WORKSPACE_FOLDER, own_folder
 from externref_build.guests.steps import Step, depfile_of, is_fresh, remember
+from externref_build.guests.toolchain import DEFAULT_TARGET
 from externref_build.output import write_whole
 
 C_SDK = Path(__file__).resolve().parent.parent / "sdk" / "c"
@@ -75,9 +76,13 @@ def build_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestMod
     link = build.link(units)
     fresh &= build.run_all([link])
     _require_one_sdk(link)
-    name = module.name or module.package.rpartition(".")[2]
     tools = (build.compiler.version,)
-    return GuestModule(link.output, name, build.target, fresh, module.project_dir, (), tools)
+    return GuestModule(link.output, module_name(module), build.target, fresh, module.project_dir, (), tools)
+
+
+def module_name(module: ModuleConfig) -> str:
+    """Return the name of a module of C or C++: the configured one, or the last part of its package's."""
+    return module.name or module.package.rpartition(".")[2]
 
 
 def find_sources(module: ModuleConfig) -> list[Path]:
@@ -160,7 +165,7 @@ class _Build:
                 remedy="use one of these, and the key cflags for other flags of the compiler",
             )
         compiler = find_compiler(module.project_dir, environ=environ, name=module.compiler)
-        target = module.target or "wasm32-unknown-unknown"
+        target = module.target or DEFAULT_TARGET
         folder = Path(WORKSPACE_FOLDER, f"{module.package}.{module.name or ''}-{target}-{module.profile}")
         return cls(module, compiler, target, module.project_dir / folder, environ)
 
