@@ -164,20 +164,13 @@ def _lock_file(toolchain: Toolchain, module: ModuleConfig, environ: Mapping[str,
 
 def _c(folder: Path, modules: Sequence[ModuleConfig], environ: Mapping[str, str]) -> Iterator[Check]:
     name = "compiler for C and C++"
-    if not modules:
-        try:
-            found = find_compiler(folder, environ=environ)
-        except ToolchainError as error:
-            yield _failed(name, error, "optional")
-        else:
-            yield Check(name, "ok", f"{found.version} ({' '.join(found.c)})")
     wanted = dict.fromkeys((module.compiler, module.target or DEFAULT_TARGET) for module in modules)
-    for chosen, target in wanted:
+    for chosen, target in wanted or {(None, DEFAULT_TARGET): None}:
         where = f" ({chosen or 'default'}, {target})" if len(wanted) > 1 else ""
         try:
             found = find_compiler(folder, environ=environ, name=chosen)
         except ToolchainError as error:
-            yield _failed(f"{name}{where}", error)
+            yield _failed(f"{name}{where}", error, "missing" if modules else "optional")
             continue
         yield Check(f"{name}{where}", "ok", f"{found.version} ({' '.join(found.c)})")
         if target.startswith("wasm32-wasi"):
