@@ -99,6 +99,17 @@ def test_more_locals_with_references_than_are_followed_take_an_adapter() -> None
     assert Processed(output, {"host.echo": lambda it: it}).call("run", thing) is thing
 
 
+@pytest.mark.parametrize(("twins", "lowering"), [(10, "direct"), (11, "adapter")])
+def test_twins_do_not_go_beyond_the_locals_that_engines_accept(twins: int, lowering: str) -> None:
+    count = 49_989  # and the parameter
+    tees = b"".join(b"\x22" + leb128(local) for local in range(1, twins + 1))
+    processor = Processor()
+    output = processor.process(with_body(b"\1" + leb128(count) + I32 + GET_R + tees + END))
+    assert [function.lowering for function in processor.report.functions] == [lowering]
+    thing = object()
+    assert Processed(output, {"host.echo": lambda it: it}).call("run", thing) is thing
+
+
 def test_more_parameters_than_are_followed_take_an_adapter() -> None:
     count = 10_000
     types = section(1, b"\1\x60" + leb128(count) + I32 * count + b"\0")

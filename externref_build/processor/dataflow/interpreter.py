@@ -27,6 +27,9 @@ MAX_PASSES = 40
 MAX_REF_LOCALS = 4096
 """Bound on the size of the sets of locals, which keeps the interpretation linear in the size of the body."""
 
+MAX_LOCALS = 50_000
+"""What engines accept in one function, parameters included (JavaScript API, "Implementation-defined Limits")."""
+
 _SPILL = b"\x1a\x41\x7f"  # drop, i32.const -1
 _UNREACHABLE = b"\x00"
 _SELECT_EXTERNREF = b"\x1c\x01" + EXTERNREF
@@ -91,6 +94,7 @@ class Interpreter:
             self._receive_params()
             self._read_events()
             if self._is_settled:
+                self._check_twins()
                 results = self._bottom.end
                 return Flow(
                     tuple(self._edits),
@@ -101,6 +105,12 @@ class Interpreter:
                     tuple(self._deleted),
                 )
         raise Escape(self._events.body.start, f"its loops are not understood within {MAX_PASSES} passes")
+
+    def _check_twins(self) -> None:
+        """See that an engine which accepts the function accepts it with the twins of its locals, too."""
+        twins = len({edit.local for edit in self._edits if isinstance(edit, LocalEdit)})
+        if self._local_count <= MAX_LOCALS < self._local_count + twins:
+            raise Escape(self._events.body.start, f"it would have more than {MAX_LOCALS} locals")
 
     def _receive_params(self) -> None:
         for position in range(len(self._func_type.params)):
