@@ -14,6 +14,7 @@ from externref_build.wasm.sections import Section
 TARGET_FEATURES = "target_features"
 PRODUCERS = "producers"
 CODE_METADATA_PREFIX = "metadata.code."
+CALL_TARGETS = "metadata.code.call_targets"
 SOURCE_MAP = "sourceMappingURL"
 
 _FEATURE = "reference-types"
@@ -76,11 +77,16 @@ def add_producer(section: bytes | memoryview, tool: str = _TOOL, version: str = 
     return _vector(encoded)
 
 
-def move_code_metadata(section: bytes | memoryview, move: Callable[[int, int], int | None]) -> bytes:
+def move_code_metadata(
+    section: bytes | memoryview,
+    move: Callable[[int, int], int | None],
+    rename: Callable[[int], int | None] | None = None,
+) -> bytes:
     """Move the offsets of a ``metadata.code.*`` section (tool conventions, "Code Metadata").
 
     ``move`` takes a function's index and an offset into its body, and gives the new offset, or None where the
-    instruction is gone.
+    instruction is gone. ``rename`` is for call targets (proposal compilation-hints, "Call targets"): it takes a
+    function's index and gives the new one, or None for a function that isn't called indirectly any more.
     """
     reader = Reader(section)
     funcs = []
@@ -89,12 +95,25 @@ def move_code_metadata(section: bytes | memoryview, move: Callable[[int, int], i
         items = []
         for _ in range(reader.count("metadata items", 2)):
             moved = move(func, reader.u32("an offset"))
-            value = reader.take(reader.u32("the size of a metadata item"), "a metadata item")
-            if moved is not None:
+            size = reader.u32("the size of a metadata item")
+            start = reader.offset
+            value = reader.take(size, "a metadata item")
+            if rename is not None:
+                value = _rename_call_targets(Reader(section, start, reader.offset), rename)
+            if moved is not None and (value or not size):
                 items.append(encode_unsigned(moved) + encode_unsigned(len(value)) + value)
         if items:
             funcs.append(encode_unsigned(func) + _vector(items))
     return _vector(funcs)
+
+
+def _rename_call_targets(reader: Reader, rename: Callable[[int], int | None]) -> bytes:
+    targets = []
+    while not reader.at_end():
+        func, frequency = rename(reader.u32("a function")), reader.u32("a frequency")
+        if func is not None:
+            targets.append(encode_unsigned(func) + encode_unsigned(frequency))
+    return b"".join(targets)
 
 
 def _vector(items: list[bytes]) -> bytes:

@@ -11,6 +11,7 @@ from externref_build.errors import DebugInfoError
 from externref_build.processor import custom
 from externref_build.processor.code import CodeEditor
 from externref_build.processor.dataflow import LocalEdit
+from externref_build.processor.layout import Layout
 from externref_build.wasm import sections as section_ids
 from externref_build.wasm.edits import Revision
 from externref_build.wasm.leb128 import decode_unsigned
@@ -58,8 +59,11 @@ def rename(sections: Sequence[Section], editor: CodeEditor) -> list[list[bytes |
     return list(map(rewrite, sections))
 
 
-def move_code_metadata(revision: Revision) -> None:
-    """Move the offsets in ``metadata.code.*`` sections."""
+def move_code_metadata(revision: Revision, layout: Layout) -> None:
+    """Move the offsets in ``metadata.code.*`` sections, and name call targets anew.
+
+    A target that takes references now is dropped: what is called indirectly is its adapter.
+    """
     module = revision.module
     found = [section for section in module.sections if (section.name or "").startswith(custom.CODE_METADATA_PREFIX)]
     if not found:
@@ -80,10 +84,15 @@ def move_code_metadata(revision: Revision) -> None:
                 return None
         return offset + growth[behind] - growth[first]
 
+    def rename_target(func: int) -> int | None:
+        takes_refs = func in layout.signatures.surrogates or func in layout.signatures.imports or func in layout.refs
+        return None if takes_refs else layout.import_index(func)
+
     for section in found:
         content = module.data[section.content : section.end]
+        rename_func = rename_target if section.name == custom.CALL_TARGETS else None
         with custom.located(section):
-            revision.custom[section.start] = [custom.move_code_metadata(content, move)]
+            revision.custom[section.start] = [custom.move_code_metadata(content, move, rename_func)]
 
 
 def move_debug_info(revision: Revision, editor: CodeEditor) -> None:

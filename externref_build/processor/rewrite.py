@@ -221,7 +221,7 @@ def _revise_custom_sections(revision: Revision, editor: CodeEditor, debug_info: 
             revision.custom[section.start] = content
     if debug_info == "keep":
         move_debug_info(revision, editor)
-    move_code_metadata(revision)
+    move_code_metadata(revision, editor.layout)
 
 
 def _consolidate_interface(revision: Revision, functions: list[InterfaceFunction], *, keep: bool) -> None:
