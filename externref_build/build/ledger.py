@@ -27,6 +27,7 @@ from externref_build.guests.clang import source_files
 from externref_build.guests.crates import Crate
 from externref_build.guests.manifest import guest_sources
 from externref_build.guests.sdk import WORKSPACE_FOLDER, sdk_digest
+from externref_build.guests.steps import read_depfile
 from externref_build.output import write_whole
 
 _VARIABLES: Final = re.compile(
@@ -158,15 +159,11 @@ def _inputs(module: ModuleConfig, environ: Mapping[str, str]) -> Iterator[Path]:
 def _further_inputs(guest: GuestModule) -> Iterator[Path]:
     """Yield what only cargo knows: files that sources include, and packages outside the project.
 
-    Its dep-info beside the module is a rule of make, with backslashes before spaces.
+    It names them in its dep-info, beside the module.
     """
-    try:
-        text = guest.path.with_suffix(".d").read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return
     target_dir = guest.path.parents[2]
-    for word in re.findall(r"(?:\\.|[^\\\s])+", text.partition(": ")[2]):
-        path = Path(os.path.normpath(re.sub(r"\\(.)", r"\1", word)))
+    for name in read_depfile(guest.path.with_suffix(".d")):
+        path = Path(os.path.normpath(name))
         if path.is_file() and not path.is_relative_to(target_dir) and WORKSPACE_FOLDER not in path.parts:
             yield path
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +56,7 @@ def remember(step: Step, folder: Path) -> None:
 
     Raises OutputError.
     """
-    inputs = {*step.inputs, *(folder / name for name in _dependencies(step.depfile))}
+    inputs = {*step.inputs, *(folder / name for name in read_depfile(step.depfile))}
     record = {
         "command": step.command,
         "output": _state(step.output),
@@ -71,8 +70,11 @@ def _state(path: Path) -> list[int]:
     return [status.st_mtime_ns, status.st_size]
 
 
-def _dependencies(depfile: Path) -> Iterable[str]:
-    """Read the names behind the colon of a rule of make: spaces in names and ``$`` are escaped, lines may go on."""
+def read_depfile(depfile: Path) -> list[str]:
+    """Read the names of all files that a compiler, or cargo, has read; none where it left no such file.
+
+    They stand behind the colon of a rule of make: spaces in names and ``$`` are escaped, lines may go on.
+    """
     try:
         text = depfile.read_text(encoding="utf-8", errors="surrogateescape")
     except FileNotFoundError:
