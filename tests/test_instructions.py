@@ -9,6 +9,7 @@ from externref_build.wasm.assembler import assemble
 from externref_build.wasm.instructions import (
     Catch,
     MemArg,
+    decode_by_hand,
     decode_expr,
     decode_immediates,
     encode,
@@ -96,6 +97,7 @@ def test_decode(encoded: str, mnemonic: str, immediates: tuple[object, ...]) -> 
         opcode, start, end = instruction
         assert (opcode.mnemonic, start, end) == (mnemonic, 1 + len(first), 1 + len(first) + len(data))
         assert decode_immediates(b"\x10" + whole, instruction) == immediates
+        assert decode_by_hand(whole, len(first), len(whole)) == (opcode, len(first) + len(data))
 
 
 @pytest.mark.parametrize("count", [0, 1, 126, 127, 128, 129, 1000, 100_000])

@@ -1,9 +1,9 @@
 """Decoding of instruction sequences (specification 5.4) at the speed of regular expressions.
 
 One regular expression, derived from the opcode table, matches one instruction, and a second one a run of them. They are
-unambiguous (no instruction is a prefix of another), so that a match is a decoding. Three instructions have immediates
-whose number a regular expression cannot count (``br_table``, ``select`` with types, ``try_table``); these are decoded
-by hand.
+unambiguous (no instruction is a prefix of another), so that a match is a decoding. What they leave out is decoded by
+hand: three instructions have immediates whose number a regular expression cannot count (``br_table``, ``select`` with
+types, ``try_table``); and what no compiler writes, such as a padded opcode, would only make them slow to compile.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import cache
 from typing import NamedTuple
 
 from externref_build.errors import MalformedModuleError, UnsupportedFeatureError
-from externref_build.wasm.leb128 import decode_signed, decode_unsigned, encode_signed, encode_unsigned
+from externref_build.wasm.leb128 import decode_unsigned, encode_signed, encode_unsigned
 from externref_build.wasm.opcodes import BY_MNEMONIC, OPCODES, PREFIXES, Opcode
 from externref_build.wasm.reader import Reader
 from externref_build.wasm.types import (
@@ -35,16 +35,15 @@ _RUN_LENGTH = b"{0,256}" + _ONLY
 """How many instructions one match passes over; bounded, or a match could need much memory to backtrack."""
 
 _SHORT_MEMARG = rb"[\x00-\x3f]" + _LEB64
-"""What most memory arguments look like. The pattern of all matches these as well, but more slowly."""
+"""What most memory arguments look like. The pattern of the others matches these as well, but more slowly."""
 
-_HEAP_TYPE = rb"(?:[\x00-\x61\x63-\x7f]|\x62%b|[\x80-\xff]{1,4}[\x00-\x7f])" % _LEB32
+_HEAP_TYPE = rb"(?:[\x00-\x61\x63-\x7f]|[\x80-\xff]{1,4}[\x00-\x7f])"
 
 _PATTERNS = {
     "blocktype": rb"(?:[\x00-\x62\x65-\x7f]|[\x63\x64]%b|[\x80-\xff]{1,4}[\x00-\x7f])" % _HEAP_TYPE,
     "heaptype": _HEAP_TYPE,
     # Bit 6 of the alignment announces a memory index (multi-memory).
-    "memarg": rb"(?:[\x00-\x3f]|[\x40-\x7f]" + _LEB32 + rb"|[\x80-\xbf][\x80-\xff]{0,3}[\x00-\x7f]"
-    rb"|[\xc0-\xff][\x80-\xff]{0,3}[\x00-\x7f]" + _LEB32 + rb")" + _LEB64,
+    "memarg": rb"(?:[\x00-\x3f]|[\x40-\x7f]%b)%b" % (_LEB32, _LEB64),
     "s64": _LEB64,
     "f32": rb".{4}",
     "f64": rb".{8}",
@@ -52,6 +51,8 @@ _PATTERNS = {
     "lane": rb".",
     "castflags": rb".",
 }
+"""What immediates look like where they are not one LEB128 of 32 bits; without exact types and padded alignments."""
+
 _UNCOUNTABLE = frozenset({"labels", "valtypes", "catches"})
 
 
@@ -61,44 +62,40 @@ def byte_class(values: Sequence[int]) -> bytes:
     first = last = values[0]
     for value in [*values[1:], 1 << 8]:
         if value != last + 1 or value == 1 << 8:
-            parts.append(rb"\x%02x" % first if first == last else rb"\x%02x-\x%02x" % (first, last))
+            parts.append(_literal(first) if first == last else _literal(first) + b"-" + _literal(last))
             first = value
         last = value
     return b"[" + b"".join(parts) + b"]"
 
 
+def _literal(value: int) -> bytes:
+    """Spell a byte by itself: a number such as ``\\x10`` would take longer to parse."""
+    return re.escape(bytes((value,)))
+
+
 def instruction_pattern(opcodes: Iterable[Opcode]) -> bytes:
-    """Build the source of a regular expression (DOTALL) that matches one instruction with one of the opcodes."""
-    by_tail: dict[bytes, list[int]] = {_LEB32: [], _SHORT_MEMARG: []}
-    prefixed: dict[tuple[int, bytes], list[int]] = {}
+    """Build the source of a regular expression (DOTALL) that matches most instructions with one of the opcodes.
+
+    It matches none whose immediates it cannot count, whose opcode behind a prefix is padded, or whose types are exact.
+    """
+    short: dict[bytes, list[int]] = {_LEB32: [], _SHORT_MEMARG: []}
+    long: dict[bytes, dict[tuple[bytes, bytes], list[int]]] = {}
     for opcode in opcodes:
-        if _UNCOUNTABLE.isdisjoint(opcode.immediates):
-            tail = b"".join(_PATTERNS.get(kind, _LEB32) for kind in opcode.immediates)
-            if opcode.prefix is not None:
-                prefixed.setdefault((opcode.prefix, tail), []).append(opcode.code)
-                continue
-            if opcode.immediates == ("memarg",):
-                by_tail[_SHORT_MEMARG].append(opcode.code)
-            by_tail.setdefault(tail, []).append(opcode.code)
-    alternatives = [byte_class(codes) + tail for tail, codes in by_tail.items() if codes]
-    alternatives += [
-        rb"\x%02x%b%b" % (prefix, _subopcode_pattern(codes), tail) for (prefix, tail), codes in prefixed.items()
-    ]
-    return b"(?:" + b"|".join(alternatives) + b")"
-
-
-def _subopcode_pattern(codes: Iterable[int]) -> bytes:
-    """Match an opcode behind its prefix, which is a LEB128 and may be padded."""
-    lows_by_high: dict[int, list[int]] = {}
-    for code in codes:
-        lows_by_high.setdefault(code >> 7, []).append(code & 0x7F)
-    alternatives = []
-    for high, lows in lows_by_high.items():
-        lead = byte_class([low | 0x80 for low in lows])
-        if high:
-            alternatives.append(lead + rb"(?:\x%02x|\x%02x\x80{0,2}\x00)" % (high, high | 0x80))
-        else:
-            alternatives += [byte_class(lows), lead + rb"\x80{0,3}\x00"]
+        if not _UNCOUNTABLE.isdisjoint(opcode.immediates):
+            continue
+        tail = b"".join(_PATTERNS.get(kind, _LEB32) for kind in opcode.immediates)
+        has_memarg = opcode.immediates == ("memarg",)
+        if opcode.prefix is None:
+            short.setdefault(_SHORT_MEMARG if has_memarg else tail, []).append(opcode.code)
+        if opcode.prefix is not None or has_memarg:
+            encoded = encode_opcode(opcode)
+            varying = len(encoded[:2]) - 1
+            frame = re.escape(encoded[:varying]), re.escape(encoded[varying + 1 :])
+            long.setdefault(tail, {}).setdefault(frame, []).append(encoded[varying])
+    alternatives = [byte_class(codes) + tail for tail, codes in short.items() if codes]
+    for tail, framed in long.items():
+        encodings = b"|".join(before + byte_class(codes) + behind for (before, behind), codes in framed.items())
+        alternatives.append(b"(?:" + encodings + b")" + tail)
     return b"(?:" + b"|".join(alternatives) + b")"
 
 
@@ -143,7 +140,7 @@ def iterate_instructions(data: bytes | memoryview, start: int, end: int) -> Iter
             yield opcode, offset, behind
             offset = behind
         if offset < end:
-            opcode, behind = decode_uncountable(data, offset, end)
+            opcode, behind = decode_by_hand(data, offset, end)
             yield opcode, offset, behind
             offset = behind
 
@@ -151,7 +148,7 @@ def iterate_instructions(data: bytes | memoryview, start: int, end: int) -> Iter
 def skip_instruction(data: bytes | memoryview, offset: int, end: int) -> int:
     """Pass over one instruction; raise what `iterate_instructions` does."""
     match = _instruction().match(data, offset, end)
-    return match.end() if match else decode_uncountable(data, offset, end)[1]
+    return match.end() if match else decode_by_hand(data, offset, end)[1]
 
 
 def decode_expr(data: bytes | memoryview, start: int, end: int) -> tuple[list[Instruction], int]:
@@ -170,8 +167,8 @@ def decode_expr(data: bytes | memoryview, start: int, end: int) -> tuple[list[In
     raise MalformedModuleError("an expression has no end", end)
 
 
-def decode_uncountable(data: bytes | memoryview, offset: int, end: int) -> tuple[Opcode, int]:
-    """Decode an instruction that the regular expression does not match, or say what is wrong with it."""
+def decode_by_hand(data: bytes | memoryview, offset: int, end: int) -> tuple[Opcode, int]:
+    """Decode any one instruction, or say what is wrong with it."""
     reader = Reader(data, offset, end)
     first = reader.byte("an opcode")
     if first in PREFIXES:
@@ -186,28 +183,27 @@ def decode_uncountable(data: bytes | memoryview, offset: int, end: int) -> tuple
     for kind in opcode.immediates:
         if kind == "labels":
             _skip_labels(reader)
-        elif kind == "valtypes":
-            for _ in range(reader.count("types")):
-                decode_val_type(reader)
-        elif kind == "blocktype":
-            decode_block_type(reader)
-        elif kind == "catches":
-            decode_catches(reader)
+        elif kind in _UNCOUNTABLE or kind == "blocktype":
+            _DECODERS[kind](reader)
         else:
-            raise MalformedModuleError(f"the immediates of `{opcode.mnemonic}` are cut off or too long", offset)
-    if _UNCOUNTABLE.isdisjoint(opcode.immediates):
-        raise MalformedModuleError(f"`{opcode.mnemonic}` is cut off or too long", offset)
+            try:
+                _DECODERS.get(kind, Reader.u32)(reader)
+            except MalformedModuleError:
+                problem = f"the immediates of `{opcode.mnemonic}` are cut off or too long"
+                raise MalformedModuleError(problem, offset) from None
     return opcode, reader.offset
 
 
-_LABEL_RUNS = tuple((count, re.compile(rb"(?:%b){%d}" % (_LEB32, count))) for count in (1000, 100, 10, 1))
+@cache
+def _label_run(count: int) -> re.Pattern[bytes]:
+    return re.compile(rb"(?:%b){%d}" % (_LEB32, count))
 
 
 def _skip_labels(reader: Reader) -> None:
     left = reader.count("labels") + 1
-    for count, pattern in _LABEL_RUNS:
+    for count in (1000, 100, 10, 1):
         while left >= count:
-            match = pattern.match(reader.data, reader.offset, reader.end)
+            match = _label_run(count).match(reader.data, reader.offset, reader.end)
             if match is None:
                 raise MalformedModuleError("the labels of `br_table` are cut off or too long", reader.offset)
             reader.offset = match.end()
@@ -263,8 +259,8 @@ def immediate(data: bytes | memoryview, instruction: Instruction) -> int:
 
 
 _DECODERS: dict[str, Callable[[Reader], object]] = {
-    "s32": lambda reader: decode_signed_from(reader),
-    "s64": lambda reader: decode_signed_from(reader),
+    "s32": Reader.s33,
+    "s64": Reader.s64,
     "heaptype": decode_heap_type,
     "f32": lambda reader: reader.take(4),
     "f64": lambda reader: reader.take(8),
@@ -293,12 +289,6 @@ def decode_mem_arg(reader: Reader) -> MemArg:
     align = reader.u32("an alignment")
     memory = reader.u32("a memory") if align & 0x40 else 0
     return MemArg(align & ~0x40, reader.u64("an offset"), memory)
-
-
-def decode_signed_from(reader: Reader) -> int:
-    """Read a signed LEB128 that the regular expression has matched."""
-    value, reader.offset = decode_signed(reader.data, reader.offset)
-    return value
 
 
 def decode_immediates(data: bytes | memoryview, instruction: Instruction) -> tuple[object, ...]:

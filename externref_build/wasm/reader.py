@@ -53,6 +53,10 @@ class Reader:
         """Read a signed LEB128 of at most 33 bits, as block types and heap types are (specification 5.3.3, 5.4.1)."""
         return self._signed(33, what)
 
+    def s64(self, what: str = "an integer") -> int:
+        """Read a signed LEB128 of at most 64 bits."""
+        return self._signed(64, what)
+
     def count(self, what: str, minimum_size: int = 1) -> int:
         """Read the length of a vector whose items take at least ``minimum_size`` bytes each, and bound it by that."""
         start = self.offset
