@@ -73,6 +73,13 @@ def custom_section(name: str, content: bytes) -> bytes:
     return section(0, leb128(len(name.encode())) + name.encode() + content)
 
 
+def encode_features(*entries: str) -> bytes:
+    """Encode the content of a section ``target_features``; each entry is a feature behind its prefix."""
+    return leb128(len(entries)) + b"".join(
+        entry[:1].encode() + leb128(len(entry) - 1) + entry[1:].encode() for entry in entries
+    )
+
+
 def custom_contents(module: bytes, name: str) -> list[bytes]:
     """Read the contents of all custom sections of a name."""
     return [module[found.content : found.end] for found in decode_module(module).custom_sections(name)]

@@ -14,6 +14,7 @@ from plugins import (
     bodies_of,
     custom_contents,
     custom_section,
+    encode_features,
     leb128,
     process_demoted,
     replace_bodies,
@@ -557,12 +558,6 @@ def test_what_is_kept_of_debug_info(debug_info: Any, kept: list[str]) -> None:
 # Features and producers
 
 
-def features(*entries: str) -> bytes:
-    return leb128(len(entries)) + b"".join(
-        entry[:1].encode() + leb128(len(entry) - 1) + entry[1:].encode() for entry in entries
-    )
-
-
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -574,8 +569,8 @@ def features(*entries: str) -> bytes:
     ],
 )
 def test_target_features(before: list[str] | None, after: list[str]) -> None:
-    data = assemble(ECHO) + (b"" if before is None else custom_section("target_features", features(*before)))
-    assert custom_contents(process(data), "target_features") == [features(*after)]
+    data = assemble(ECHO) + (b"" if before is None else custom_section("target_features", encode_features(*before)))
+    assert custom_contents(process(data), "target_features") == [encode_features(*after)]
 
 
 def producers(**fields: dict[str, str]) -> bytes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import re
 from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plugins import leb128, section
+from plugins import custom_section, encode_features, leb128, section
 from wasmtime import Engine, WasmtimeError, wat2wasm
 from wasmtime import Module as WasmtimeModule
 
@@ -17,6 +18,7 @@ from externref_build.processor.scan import CALL, REF_FUNC, RETURN_CALL, NamingIn
 from externref_build.wasm.body import decode_body
 from externref_build.wasm.instructions import immediate, iterate_instructions
 from externref_build.wasm.module import Module, decode_module
+from externref_build.wasm.opcodes import OPCODES
 
 IMPORTS = "\n".join(f'(import "host" "f{index}" (func $f{index}))' for index in range(20))
 
@@ -69,13 +71,48 @@ def test_the_number_of_functions_names_none(count: int) -> None:
     assert NamingIndex(module).callers(5) == set(range(20, 20 + count))
 
 
-def test_pairs_of_instructions_that_disprove_a_call_are_those_of_invalid_code(engine: Engine) -> None:
+NUMERIC, ON_REFERENCES = range(0x45, 0xC5), (0xD1, 0xD3, 0xD4)
+
+
+def test_instructions_that_disprove_a_call_are_those_of_invalid_code(engine: Engine) -> None:
     module = decode_module(b"\0asm\1\0\0\0" + ONE_OF_EACH)
     pattern = re.compile(impossible_pattern(module), re.DOTALL)
-    numeric, on_references = range(0x45, 0xC5), (0xD1, 0xD3, 0xD4)
-    for first, second in product(numeric, [*numeric, *on_references]):
-        pair = bytes((first, second))
-        assert bool(pattern.match(pair)) != is_valid(engine, pair), pair
+    operations = [*NUMERIC, *ON_REFERENCES]
+    choices = random.Random(1)
+    triples = (tuple(choices.choices(operations, k=3)) for _ in range(2000))
+    for instructions in map(bytes, (*product(operations, repeat=2), *triples)):
+        assert bool(pattern.match(instructions)) != is_valid(engine, instructions), instructions
+
+
+@pytest.mark.parametrize(
+    ("features", "disproves"),
+    [
+        (["+sign-ext", "+simd128", "-shared-mem"], True),
+        (["+sign-ext", "+stack-switching"], False),
+        (["+not yet there"], False),
+        ([], True),
+        (None, False),
+    ],
+)
+def test_a_byte_that_is_no_instruction_disproves_a_call_where_the_module_says_what_it_uses(
+    engine: Engine, features: list[str] | None, disproves: bool
+) -> None:
+    declared = b"" if features is None else custom_section("target_features", encode_features(*features))
+    module = decode_module(b"\0asm\1\0\0\0" + ONE_OF_EACH + declared)
+    pattern = re.compile(impossible_pattern(module), re.DOTALL)
+    known = {opcode.code if opcode.prefix is None else opcode.prefix for opcode in OPCODES.values()}
+    for byte, count in product(set(range(256)) - known, range(4)):
+        instructions = b"\x67" * count + bytes((byte,))
+        assert bool(pattern.match(instructions)) == disproves
+        assert not is_valid(engine, instructions)
+
+
+@pytest.mark.parametrize("features", [b"\x05", encode_features("+not yet there")])
+def test_a_call_before_an_instruction_that_is_yet_to_come_is_found(features: bytes) -> None:
+    body = b"\0\x10\x05\xe7\x0b"
+    head = bytes(wat2wasm(f"(module {IMPORTS} (func call $f5))")).partition(section(10, b"\1\4\0\x10\5\x0b"))[0]
+    data = head + section(10, b"\1" + leb128(len(body)) + body) + custom_section("target_features", features)
+    assert NamingIndex(decode_module(data)).callers(5) == {20}
 
 
 @pytest.mark.parametrize(

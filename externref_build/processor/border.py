@@ -43,7 +43,9 @@ def edit_indices(layout: Layout, revision: Revision) -> None:
     """Let tables, globals, element segments and the start section name functions in their integer form."""
     start = layout.module.start_site()
     changed = layout.changed
-    for site in chain(layout.module.func_index_sites(changed), [start] if start else []):
+    is_named = not changed.isdisjoint(layout.module.funcs_in_sections)
+    sites = layout.module.func_index_sites(changed) if is_named else iter(())
+    for site in chain(sites, [start] if start else []):
         if site.value in changed:
             revision.replace_index(site.start, site.end, layout.integer_form(site.value))
 

@@ -46,13 +46,15 @@ def located(section: Section) -> Iterator[None]:
         raise MalformedModuleError(summary, section.content + error.offset) from None
 
 
-def add_target_feature(section: bytes | memoryview) -> bytes:
-    """Add ``+reference-types`` to the features that a module uses (tool conventions, "Target Features Section")."""
+def target_features(section: bytes | memoryview) -> list[tuple[bytes, str]]:
+    """Decode the features that a module uses, ``+``, or must not, ``-`` (conventions, "Target Features Section")."""
     reader = Reader(section)
-    features = []
-    if section:
-        for _ in range(reader.count("target features", 2)):
-            features.append((reader.take(1), reader.name("a feature")))
+    return [(reader.take(1), reader.name("a feature")) for _ in range(reader.count("target features", 2))]
+
+
+def add_target_feature(section: bytes | memoryview) -> bytes:
+    """Add ``+reference-types`` to the features that a module uses."""
+    features = target_features(section) if section else []
     kept = [(prefix, name) for prefix, name in features if name != _FEATURE]
     kept.append((b"+", _FEATURE))
     kept.sort(key=lambda feature: feature[1].encode())

@@ -22,6 +22,9 @@ from externref_build.wasm.module import FUNC, Module
 
 CALL, RETURN_CALL, REF_FUNC = 0x10, 0x12, 0xD2
 
+_RARE = 500
+"""How many bytes of code there are, at least, to each byte of a value that is rare."""
+
 
 class Naming(NamedTuple):
     """An instruction that names a function."""
@@ -80,15 +83,17 @@ def _referable_funcs(module: Module) -> frozenset[int]:
 
 def _find_namings(module: Module, indices: list[int], referable: Container[int]) -> Iterator[Naming]:
     """Follow the instructions of each body that has hits: one that lies inside of an instruction is false."""
-    data, bounds = module.data, module.body_bounds
+    data, bounds = module.source, module.body_bounds
     imported = len(module.func_imports)
     run = instruction_run().match
     local, offset, end = -1, 0, 0
     for hit in _find_hits(module, indices, referable):
         if hit >= end:
             local = bisect_right(bounds, hit, local + 1) - 1
+            if bounds[local] == hit:  # the body's size
+                continue
             start, end = module.body(imported + local)
-            if hit < start:  # part of the body's size
+            if hit < start:  # part of the size
                 end = start
                 continue
             offset = skip_locals(data, start, end)
@@ -109,19 +114,34 @@ def _find_hits(module: Module, indices: list[int], referable: Container[int]) ->
     values = [index for index in indices if index in referable]
     impossible = impossible_pattern(module)
     hits: list[int] = []
-    # One search for each opcode: a pattern that starts with a single byte is found several times as fast.
     for opcode, named in ((CALL, indices), (RETURN_CALL, indices), (REF_FUNC, values)):
         if named:
             heads = {index & 0x7F | 0x80 for index in named}.union(index for index in named if index < 0x80)
-            source = rb"\x%02x(?=%b)(?=%b(?!%b))" % (
-                opcode,
-                byte_class(sorted(heads)),
-                index_pattern(named),
-                impossible,
-            )
-            pattern = re.compile(source, re.DOTALL)
-            hits += [match.start() for match in pattern.finditer(module.data, module.body_bounds[0], section.end)]
+            behind = rb"(?=%b)(?=%b(?!%b))" % (byte_class(sorted(heads)), index_pattern(named), impossible)
+            hits += _find_opcode(module.source, opcode, heads, behind, module.body_bounds[0], section.end)
     return sorted(hits)
+
+
+def _find_opcode(
+    data: bytes | memoryview, opcode: int, heads: Container[int], behind: bytes, start: int, end: int
+) -> list[int]:
+    """Find a byte behind which one of the ``heads`` stands and a regular expression matches.
+
+    Rare bytes are found by `bytes.find` several times as fast as by a regular expression; but each costs more.
+    """
+    hits: list[int] = []
+    if opcode != CALL and isinstance(data, bytes):
+        byte, find, match = bytes((opcode,)), data.find, re.compile(behind, re.DOTALL).match
+        for _ in range((end - start) // _RARE + 1):
+            found = find(byte, start, end - 1)
+            if found < 0:
+                return hits
+            start = found + 1
+            if data[start] in heads and match(data, start, end):
+                hits.append(found)
+    # Where a pattern starts with a byte, that is searched for; with one of several, it would be matched everywhere.
+    pattern = re.compile(rb"\x%02x" % opcode + behind, re.DOTALL)
+    return hits + [match.start() for match in pattern.finditer(data, start, end)]
 
 
 def index_pattern(indices: list[int]) -> bytes:

@@ -6,6 +6,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import repeat
 from typing import NamedTuple, NoReturn
 
 from externref_build.errors import MalformedModuleError
@@ -22,7 +23,7 @@ def index_bodies(reader: Reader) -> Sequence[int]:
     bounds = array("I", (offset,))
     append = bounds.append
     with suppress(IndexError):  # Whatever ends behind the section is found below, once and for all bodies.
-        for _ in range(count):
+        for _ in repeat(None, count):
             size = data[offset]
             if size < 0x80:
                 offset += size + 1

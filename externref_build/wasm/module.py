@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Container, Iterator, Sequence
-from functools import cached_property
-from itertools import islice
+from collections.abc import Callable, Container, Iterator, Sequence
+from functools import cached_property, partial
+from itertools import islice, repeat
 from typing import NamedTuple
 
 from externref_build.errors import MalformedModuleError, UnsupportedFeatureError
@@ -94,13 +94,16 @@ class IndexSite(NamedTuple):
 _Site = tuple[int, int, int]
 """What an `IndexSite` holds: there may be a hundred thousand, and few that are wanted."""
 
+_VectorSites = Callable[[Reader, int], Iterator[_Site]]
+"""Finds those function indices that are wanted among so many that follow."""
+
 
 class Module:
     """A module's index spaces, over the bytes that they were read from."""
 
     def __init__(
         self,
-        data: memoryview,
+        source: bytes | memoryview,
         sections: tuple[Section, ...],
         types: tuple[CompositeType, ...],
         plain_types: dict[FuncType, int],
@@ -110,7 +113,9 @@ class Module:
         exports: tuple[Export, ...],
         body_bounds: Sequence[int],
     ) -> None:
-        self.data = data
+        self.source = source
+        """The bytes as they were given: it takes longer to read them through a view."""
+        self.data = memoryview(source)
         self.sections = sections
         self.types = types
         self.plain_types = plain_types
@@ -198,16 +203,23 @@ class Module:
     @cached_property
     def funcs_in_sections(self) -> frozenset[int]:
         """The functions that tables, globals and element segments name; exports and start are found elsewhere."""
-        return frozenset(index for _, _, index in self._sites(range(1 << 32)))
+        found: set[int] = set()
+
+        def collect(reader: Reader, count: int) -> Iterator[_Site]:
+            found.update(_read_indices(reader, count))
+            return iter(())
+
+        found.update(index for _, _, index in self._sites(range(1 << 32), collect))
+        return frozenset(found)
 
     def func_index_sites(self, funcs: Container[int] = range(1 << 32)) -> Iterator[IndexSite]:
         """Find where tables, globals and element segments name one of the functions."""
-        return map(IndexSite._make, self._sites(funcs))
+        return map(IndexSite._make, self._sites(funcs, partial(_index_sites, funcs=funcs)))
 
-    def _sites(self, funcs: Container[int]) -> Iterator[_Site]:
+    def _sites(self, funcs: Container[int], vector_sites: _VectorSites) -> Iterator[_Site]:
         yield from self._table_sites(funcs)
         yield from self._global_sites(funcs)
-        yield from self._element_sites(funcs)
+        yield from self._element_sites(funcs, vector_sites)
 
     def tag_types(self) -> tuple[FuncType, ...]:
         """Decode the types of all tags, imported ones first."""
@@ -254,7 +266,7 @@ class Module:
             skip_global_type(reader)
             yield from self._expr_sites(reader, funcs)
 
-    def _element_sites(self, funcs: Container[int]) -> Iterator[_Site]:
+    def _element_sites(self, funcs: Container[int], vector_sites: _VectorSites) -> Iterator[_Site]:
         """Find function indices in element segments (specification 5.5.12)."""
         section = self.section(section_ids.ELEMENT)
         if section is None:
@@ -280,7 +292,7 @@ class Module:
                 for _ in range(count):
                     yield from self._expr_sites(reader, funcs)
             else:
-                yield from _index_sites(reader, count, funcs)
+                yield from vector_sites(reader, count)
 
     def type_index_site(self, local: int) -> IndexSite:
         """Find where the function section names the type of a local function."""
@@ -308,25 +320,32 @@ class Module:
 
 
 def _index_sites(reader: Reader, count: int, funcs: Container[int]) -> Iterator[_Site]:
-    """Find which of the next ``count`` function indices are wanted; there may be a hundred thousand."""
-    data, offset, fast_end = reader.data, reader.offset, reader.end - 2
-    for _ in range(count):
-        start = offset
-        index = data[start] if start < fast_end else 0x80
-        if index < 0x80:
-            offset = start + 1
-        elif start < fast_end and (middle := data[start + 1]) < 0x80:
-            index += (middle << 7) - 0x80
-            offset = start + 2
-        elif start < fast_end and (high := data[start + 2]) < 0x80:
-            index += (high << 14) + (middle << 7) - 0x4080
-            offset = start + 3
-        else:
-            reader.offset = start
-            index, offset = reader.u32("a function"), reader.offset
+    """Find which of the next ``count`` function indices are wanted."""
+    start = reader.offset
+    for index in _read_indices(reader, count):
         if index in funcs:
-            yield start, offset, index
-    reader.offset = offset
+            yield start, reader.offset, index
+        start = reader.offset
+
+
+def _read_indices(reader: Reader, count: int) -> Iterator[int]:
+    """Read ``count`` function indices; there may be a hundred thousand."""
+    data, offset, fast_end = reader.data, reader.offset, reader.end - 2
+    for _ in repeat(None, count):
+        index = data[offset] if offset < fast_end else 0x80
+        if index < 0x80:
+            offset += 1
+        elif offset < fast_end and (middle := data[offset + 1]) < 0x80:
+            index += (middle << 7) - 0x80
+            offset += 2
+        elif offset < fast_end and (high := data[offset + 2]) < 0x80:
+            index += (high << 14) + (middle << 7) - 0x4080
+            offset += 3
+        else:
+            reader.offset = offset
+            index, offset = reader.u32("a function"), reader.offset
+        reader.offset = offset
+        yield index
 
 
 def decode_module(data: bytes | memoryview) -> Module:
@@ -335,8 +354,7 @@ def decode_module(data: bytes | memoryview) -> Module:
     Raises `MalformedModuleError` and `UnsupportedFeatureError`, with the absolute offset; and what `decode_sections`
     raises for files that are not linked core modules.
     """
-    view = memoryview(data)
-    sections = decode_sections(view)
+    sections = decode_sections(data)
     by_id = {section.id: section for section in sections if section.id != section_ids.CUSTOM}
 
     def reader_of(section_id: int) -> Reader:
@@ -352,9 +370,9 @@ def decode_module(data: bytes | memoryview) -> Module:
         code = by_id.get(section_ids.CODE)
         raise MalformedModuleError(
             f"{len(bounds) - 1} function bodies for {len(func_type_indices)} functions",
-            code.payload if code else len(view),
+            code.payload if code else len(data),
         )
-    module = Module(view, sections, types, plain_types, imports, import_groups, func_type_indices, exports, bounds)
+    module = Module(data, sections, types, plain_types, imports, import_groups, func_type_indices, exports, bounds)
     for entry in module.func_imports:
         assert entry.type_index is not None
         module.as_func_type(entry.type_index, entry.type_start)
