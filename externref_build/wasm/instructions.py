@@ -201,15 +201,11 @@ def _label_run(count: int) -> re.Pattern[bytes]:
 
 def _skip_labels(reader: Reader) -> None:
     left = reader.count("labels") + 1
-<<<<<<< ours
-    for count in (1000, 100, 10, 1):
-=======
     labels = bytes(reader.data[reader.offset : min(reader.offset + left, reader.end)])
     if len(labels) == left and labels.isascii():  # of one byte each
         reader.offset += left
         return
-    for count, pattern in _LABEL_RUNS:
->>>>>>> theirs
+    for count in (1000, 100, 10, 1):
         while left >= count:
             match = _label_run(count).match(reader.data, reader.offset, reader.end)
             if match is None:
