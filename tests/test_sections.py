@@ -84,7 +84,7 @@ def test_a_component_says_what_to_do() -> None:
 
 
 def test_a_relocatable_object_says_what_to_do() -> None:
-    with pytest.raises(RelocatableObjectError, match="link it first .wasm-ld without --emit-relocs"):
+    with pytest.raises(RelocatableObjectError, match=r"link it first \(wasm-ld, not with --emit-relocs"):
         process(HEAD + custom_section("linking", b"\2"))
 
 

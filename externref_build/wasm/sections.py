@@ -84,8 +84,8 @@ def decode_sections(data: bytes | memoryview) -> tuple[Section, ...]:
                 raise RelocatableObjectError(
                     f"a relocatable object file, with a `{name}` section; expected a linked module",
                     where=f"offset {start:#x}",
-                    remedy="link it first (wasm-ld without --emit-relocs, or the compiler without -c), then process the "
-                    "result",
+                    remedy="link it first (wasm-ld, not with --emit-relocs, or the compiler without -c), "
+                    "then process the result",
                 )
         elif _RANK[section_id] <= rank:
             raise MalformedModuleError(f"{what} is repeated or out of order", start)
