@@ -48,6 +48,9 @@ GUEST = f"""(module {PRELUDE}
         (call $panic (i32.const 100) (i32.const 8) (i32.const 120) (i32.const 10) (i32.const 42) (i32.const 7))
         unreachable)
     (func (export "traps") (drop (i32.div_u (i32.const 1) (i32.const 0))))
+    (func $alloc::rust_oom (export "runs_out_of_memory") unreachable)
+    (func $externref.insert unreachable)
+    (func (export "runs_out_of_references") (call $externref.insert))
     (func (export "call_and_run_on") (call $later (i32.const 1))
         (loop $forever (i32.store (i32.const 0) (i32.const 1)) (br $forever)))
     (func (export "runs_on") (loop $forever (br $forever)))
@@ -313,6 +316,16 @@ def test_memory_and_tables_stop_growing(life: ModuleType) -> None:
         assert plugin.grows_table(1) == -1
     with life.Life.load(Host()) as plugin:
         assert plugin.grows(100) == 1
+
+
+@pytest.mark.parametrize(("method", "limit"), [("runs_out_of_memory", "memory"), ("runs_out_of_references", "table")])
+def test_a_plugin_that_gives_up_at_its_limits_exceeded_them(life: ModuleType, method: str, limit: str) -> None:
+    plugin = life.Life.load(Host(), **{limit: 100_000})
+    with pytest.raises(life.LimitExceeded, match="of which it may have 100000"):
+        getattr(plugin, method)()
+    with pytest.raises(life.GuestTrap, match="unreachable") as caught:
+        getattr(life.Life.load(Host()), method)()
+    assert not isinstance(caught.value, life.LimitExceeded)
 
 
 def test_a_module_that_needs_more_than_it_may_have_does_not_load(life: ModuleType) -> None:

@@ -37,7 +37,7 @@ class GuestPanic(GuestTrap):
 
 
 class LimitExceeded(GuestTrap):
-    """The plugin used up the fuel or the time that a call was given."""
+    """The plugin used up the fuel or the time that a call was given, or the memory or references that it may have."""
 
 
 class PluginClosedError(PluginError):

@@ -434,6 +434,9 @@ def _trap(error: BaseException, limits: _Limits) -> BaseException:
     if code == "INTERRUPT":
         return LimitExceeded(f"the plugin took longer than {limits.deadline} seconds for one call", code)
     text = str(error)
+    for name, limit, place in (("memory", limits.memory, _NO_MEMORY), ("references", limits.table, _NO_ROOM)):
+        if code == "UNREACHABLE" and limit is not None and place.search(text):
+            return LimitExceeded(f"the plugin used up its {name}, of which it may have {limit}", code)
     reason = text.rpartition("wasm trap: ")[2] if "wasm trap: " in text else text.partition("\n")[0]
     return GuestTrap(reason.strip() or "the plugin was stopped", code)
 
@@ -454,5 +457,11 @@ def _set(error: BaseException, name: str, value: object) -> None:
     """Set an attribute of an exception, which may be frozen."""
     BaseException.__setattr__(error, name, value)
 
+
+_NO_MEMORY: Final = re.compile(r"\balloc::rust_oom\b|\bhandle_alloc_error\b")
+"""Where a guest in Rust gives up when it gets no memory."""
+
+_NO_ROOM: Final = re.compile(r"(?m)^\s+0:.*!externref\.insert$")
+"""Where a guest gives up when its table takes no more references."""
 
 _FRAME: Final = re.compile(r"\s+(\d+: |at )")
