@@ -288,6 +288,61 @@ def test_names_never_become_code(tmp_path: Path) -> None:
     assert pwned is None
 
 
+ALLOCATING = """(module
+  (memory (export "memory") 1)
+  (global $held (mut i32) (i32.const 0))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (if (i32.eqz (local.get 1)) (then (global.set $held (i32.add (global.get $held) (i32.const 1)))))
+    (if (i32.eqz (local.get 3)) (then (global.set $held (i32.sub (global.get $held) (i32.const 1)))))
+    (i32.const %s))
+  (func (export "take") (param i32 i32 i32 i32) %s)
+  (func (export "held") (result i32) (global.get $held)))"""
+TAKE = exported("take", [("first", "str"), ("second", "str")])
+
+
+def test_text_that_is_refused_leaves_no_memory_behind(tmp_path: Path) -> None:
+    module = assemble(ALLOCATING % (1024, ""), TAKE, exported("held", [], ["s32"]))
+    write_bindings(tmp_path, module)
+    script = """
+import { load } from "./plug.js";
+const plugin = await load();
+const messages = [];
+for (const bad of ["\\ud800", "five \\udc00", "\\u00e9 \\ud800", `${"long ".repeat(50)}\\ud800`]) {
+  for (const given of [[bad, "fine"], ["fine", bad], [bad, bad]]) {
+    try {
+      plugin.take(...given);
+    } catch (error) {
+      messages.push(`${error.name}: ${error.message.replace(/ is .*,/, " is ...,")}`);
+    }
+  }
+}
+out([plugin.held(), plugin.closed, messages.length, [...new Set(messages)]]);
+"""
+    refused = 'TypeError: take(): argument "{}" is ..., expected a string without lone surrogates'
+    held, closed, count, messages = node(tmp_path, script)
+    assert (held, closed, count) == (0, False, 12)
+    assert sorted(messages) == [refused.format("first"), refused.format("second")]
+
+
+def test_an_allocator_that_returns_no_memory_closes_the_plugin(tmp_path: Path) -> None:
+    write_bindings(tmp_path, assemble(ALLOCATING % (65534, "unreachable"), TAKE, exported("held", [], ["s32"])))
+    script = """
+import { load } from "./plug.js";
+for (const text of ["four", "x".repeat(100)]) {
+  const plugin = await load();
+  try {
+    plugin.take(text, "");
+  } catch (error) {
+    out([error.name, error.message, plugin.closed]);
+  }
+}
+"""
+    (tmp_path / "main.mjs").write_text(f"const out = (value) => console.log(JSON.stringify(value));\n{script}")
+    found = [json.loads(line) for line in run(["node", "main.mjs"], tmp_path).splitlines()]
+    message = "the plugin passed {} bytes at address 65534, which is not inside of its memory"
+    assert found == [["GuestFault", message.format(length), True] for length in (4, 100)]
+
+
 def test_a_function_that_every_object_has_is_not_the_host_s(tmp_path: Path) -> None:
     names = ["constructor", "toString", "__proto__", "valueOf"]
     text = " ".join(f'(import "host" "{name}" (func))' for name in names)

@@ -1,5 +1,6 @@
-// Glue for guests/calls as a programmer would write it: no checks, no errors, no end. How it passes text is what
-// wasm-bindgen's glue does, too: ASCII by the character, the rest by the encoder, into memory that is then cut to size.
+// Glue for guests/calls as a programmer would write it who takes care of right values only: no checks, no errors, no end.
+// It does what wasm-bindgen's glue does: numbers are made unsigned, text is passed by the character as long as it is
+// ASCII, the rest by the encoder, into memory that is then cut to size.
 
 export async function load({ host }, module) {
   const encoder = new TextEncoder();
@@ -32,8 +33,8 @@ export async function load({ host }, module) {
 
   const instance = await WebAssembly.instantiate(module, {
     host: {
-      numbers: host.numbers,
-      reference: host.reference,
+      numbers: (left, right) => host.numbers(left >>> 0, right >>> 0),
+      reference: (given, right) => host.reference(given, right >>> 0),
       text: (address, count) => host.text(read(address, count)),
       item: host.item,
       answer: () => BigInt(write(host.answer())) | (BigInt(length) << 32n),
@@ -42,7 +43,9 @@ export async function load({ host }, module) {
   const { memory, cabi_realloc, ...functions } = instance.exports;
   return {
     ...functions,
-    take_text: (text) => functions.take_text(write(text), length),
+    take_numbers: (left, right) => functions.take_numbers(left, right) >>> 0,
+    take_reference: (given, right) => functions.take_reference(given, right) >>> 0,
+    take_text: (text) => functions.take_text(write(text), length) >>> 0,
     take_answer() {
       const answer = functions.take_answer();
       return read(Number(answer & 0xffffffffn), Number(answer >> 32n));

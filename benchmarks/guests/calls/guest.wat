@@ -10,7 +10,7 @@
   (data (i32.const 64) "Forty characters of text, some are blank")
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536))
   (func (export "take_numbers") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
-  (func (export "take_reference") (param externref i32) (result i32) (local.get 1))
+  (func (export "take_reference") (param externref i32) (result i32) (i32.add (local.get 1) (i32.const 1)))
   (func (export "take_text") (param i32 i32) (result i32) (local.get 1))
   (func (export "keep") (param externref) (global.set $kept (local.get 0)))
   (func (export "take_item") (result externref) (global.get $kept))

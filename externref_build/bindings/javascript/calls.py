@@ -72,14 +72,12 @@ def call_guest(
 
     ``first`` are core arguments before those of ``params``.
     """
-    lines = [line for param in params for line in _check(param)]
-    sending: Lines = []
+    lines = _checks(params)
     arguments = [*first]
     for param in params:
-        sent = values.send(param.type, param.core, param.name)
+        sent = _send(param)
         if values.lies_in_memory(param.type):
-            sending.append(f"const {param.name}$address = {sent};")
-            sending.append(f"const {param.name}$length = size;")
+            lines += [f"const {param.name}$address = {sent};", f"const {param.name}$length = size;"]
             arguments += [f"{param.name}$address", f"{param.name}$length"]
         else:
             arguments.append(sent)
@@ -90,7 +88,6 @@ def call_guest(
         lines.append(f"let {_pattern_name(given)};")
     lines += [
         "try {",
-        *(f"  {line}" for line in sending),
         f"  {_pattern_name(given)} = {call};" if given else f"  {call};",
         "} catch (error$) {",
         "  throw abort(error$);",
@@ -186,13 +183,8 @@ def _return_to_guest(given: Sequence[Value]) -> Lines:
             f'throw wrong({quoted(label)}, "an array of {len(given)} values", result$);'
         )
         lines.append(f"const [{', '.join(value.name for value in given)}] = result$;")
-    returned = []
-    for value in given:
-        lines += _check(value)
-        sent = values.send(value.type, value.core, value.name)
-        if values.lies_in_memory(value.type):
-            sent = f"pack({sent})"
-        returned.append(sent)
+    lines += _checks(given)
+    returned = [f"pack({_send(value)})" if values.lies_in_memory(value.type) else _send(value) for value in given]
     lines.append(f"return {returned[0] if len(returned) == 1 else '[' + ', '.join(returned) + ']'};")
     return lines
 
@@ -243,9 +235,18 @@ def _core(value_type: ValueType) -> ValType | None:
     return I64 if values.lies_in_memory(value_type) else None
 
 
-def _check(value: Value) -> Lines:
-    """Refuse a value of the host's that is none of its type."""
-    condition = values.wrong(value.type, value.core, value.name)
+def _checks(passed: Sequence[Value]) -> Lines:
+    """Refuse values of the host's that are none of their types, before any is sent to the guest's memory."""
+    sent_first = next((value for value in passed if values.lies_in_memory(value.type)), None)
+    return [line for value in passed for line in _check(value, value is sent_first)]
+
+
+def _send(value: Value) -> str:
+    return values.send(value.type, value.core, value.name, quoted(value.label))
+
+
+def _check(value: Value, sent_first: bool) -> Lines:
+    condition = values.wrong(value.type, value.core, value.name, sent_first=sent_first)
     if condition is None:
         return []
     expected = quoted(values.expected(value.type, value.core))

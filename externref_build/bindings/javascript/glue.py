@@ -52,6 +52,7 @@ _OWN: Final = frozenset(
         "NEEDED",
         "close",
         "closed",
+        "guest",
         "imports",
         "instance",
         "load",
@@ -81,7 +82,7 @@ def javascript(model: Model, file_name: str, interface: bytes, strings: ImportMo
     constants = [
         f"const ownUrl = () => new URL({quoted(f'./{quote(file_name)}')}, import.meta.url);",
         f"const INTERFACE = {_hash(interface):#010x};",
-        f"const EXPORTS = [{', '.join(map(quoted, scope.raw))}];",
+        f"const EXPORTS = [{', '.join(map(quoted, scope.used))}];",
         f"const BUILTINS = {{ builtins: [{quoted('js-string') * offered}] }};",
         "const NEEDED = [\n" + "".join(f"  {needed},\n" for needed in _needed(model)) + "];",
     ]
@@ -111,19 +112,13 @@ class _Scope:
         """The variable for each import module."""
         self.taken = taken | frozenset(self.spaces.values())
         """Names that no parameter may have."""
-        runtime = _runtime_exports(model)
-        functions = [function.name for function in model.exports if function.name not in runtime]
         self.callbacks = _callbacks(model)
-        self.ways = [callback.type.via for callback in self.callbacks.values() if callback.type.via is not None]
-        """The exports through which functions of the guest are called."""
-        own = list(dict.fromkeys([*functions, *self.ways, *model.reference_tables]))
-        variables = zip([*own, *runtime], [*distinct(own, runtime), *runtime], strict=True)
-        self.raw = {name: f"${variable}" for name, variable in variables}
-        """The variable for each export that the code uses, as it comes from the guest."""
-
-    def way(self, callback: Callback) -> str | None:
-        """Return the variable of the export that calls a function of the guest, if it is called through one."""
-        return None if callback.type.via is None else self.raw[callback.type.via]
+        ways = [callback.type.via for callback in self.callbacks.values() if callback.type.via is not None]
+        own = [function.name for function in model.exports]
+        self.functions = list(dict.fromkeys([*own, *ways, *[ALLOCATOR] * model.has_allocator]))
+        """The exports that the code calls again and again."""
+        self.used = list(dict.fromkeys([*self.functions, *model.reference_tables, *_runtime_exports(model)]))
+        """The exports that the code uses."""
 
 
 def _runtime_exports(model: Model) -> list[str]:
@@ -149,7 +144,7 @@ def _callbacks(model: Model) -> dict[FunctionType, Callback]:
 
 def _load(scope: _Scope, strings: bool) -> Lines:
     model = scope.model
-    wasi = "{ ...denied(module, () => $memory.buffer), ...(wasi?.wasiImport ?? wasi) }"
+    wasi = "{ ...denied(module, () => guest.memory.buffer), ...(wasi?.wasiImport ?? wasi) }"
     glue = [
         "const instance = await WebAssembly.instantiate(module, {",
         *(f"  {line}" for entry in model.imports for line in _import_module(entry, scope)),
@@ -160,7 +155,7 @@ def _load(scope: _Scope, strings: bool) -> Lines:
     ]
     plugin = [
         "const own = {",
-        *(f"  {line}" for line in _own_members(model, scope)),
+        *(f"  {line}" for line in _own_members(model)),
         "};",
         "",
         "return {",
@@ -171,12 +166,12 @@ def _load(scope: _Scope, strings: bool) -> Lines:
     makers = [
         line
         for callback in scope.callbacks.values()
-        for line in (*callback_maker(callback, "callback", scope.way(callback)), "")
+        for line in (*callback_maker(callback, "callback", _way(callback)), "")
     ]
     close = _close(scope)
     text = "\n".join([*glue, *makers, *close, *plugin])
     state = [line for piece in pieces.needed("instance.js", text) for line in (*piece.split("\n"), "")]
-    guest = ", ".join(f"{key(name)}: {variable}" for name, variable in scope.raw.items())
+    guest = [f"  {key(name)}: {access('instance.exports', name)}," for name in scope.used]
     given = [key(name) if name == space else f"{key(name)}: {space}" for name, space in scope.spaces.items()]
     given += [f"{WASI_MODULE}: wasi"] * model.uses_wasi
     body = [
@@ -192,8 +187,8 @@ def _load(scope: _Scope, strings: bool) -> Lines:
         *close,
         "",
         *glue,
-        *([f"let {{ {guest} }} = instance.exports;"] * bool(guest)),
-        *_initialize(model, scope),
+        *(["const guest = {", *guest, "};"] if guest else []),
+        *_initialize(model),
         "",
         *plugin,
     ]
@@ -201,34 +196,41 @@ def _load(scope: _Scope, strings: bool) -> Lines:
     return [line for index, line in enumerate(lines) if line or lines[index - 1]]
 
 
-def _initialize(model: Model, scope: _Scope) -> Lines:
+def _way(callback: Callback) -> str | None:
+    """Spell the export that calls a function of the guest, if it is called through one."""
+    return None if callback.type.via is None else _export(callback.type.via)
+
+
+def _export(name: str) -> str:
+    """Spell an export as it comes from the guest. Engines take properties that never changed for constants."""
+    return access("guest", name)
+
+
+def _initialize(model: Model) -> Lines:
+    initializer = f"{_export(INITIALIZER)}();"
     if model.uses_wasi:
-        other = f" else {scope.raw[INITIALIZER]}();" if model.has_initializer else ""
+        other = f" else {initializer}" if model.has_initializer else ""
         return ['if (typeof wasi?.initialize === "function") wasi.initialize(instance);' + other]
-    return [f"{scope.raw[INITIALIZER]}();"] if model.has_initializer else []
+    return [initializer] if model.has_initializer else []
 
 
 def _close(scope: _Scope) -> Lines:
     """Write `close`: what the plugin was made of is let go, and every later call is refused."""
-    model = scope.model
-    own = [function.name for function in model.exports]
-    names = dict.fromkeys([*own, *scope.ways, *[ALLOCATOR] * model.has_allocator])
-    functions = [scope.raw[name] for name in names]
-    memory = f"{scope.raw[MEMORY_EXPORT]} = {{ get buffer() {{ return refuse(); }} }};" if model.has_memory else None
+    memory = f"{_export(MEMORY_EXPORT)} = {{ get buffer() {{ return refuse(); }} }};"
     return [
         "const close = () => {",
         "  if (closed) return;",
         "  closed = true;",
-        *([f"  {' = '.join(functions)} = refuse;"] * bool(functions)),
-        *(f"  release({scope.raw[table]});" for table in model.reference_tables),
-        *([f"  {memory}", "  bytes = new Uint8Array(0);"] if memory else []),
+        *(f"  {_export(name)} = refuse;" for name in scope.functions),
+        *(f"  release({_export(table)});" for table in scope.model.reference_tables),
+        *([f"  {memory}", "  bytes = new Uint8Array(0);"] if scope.model.has_memory else []),
         "};",
     ]
 
 
-def _own_members(model: Model, scope: _Scope) -> Lines:
+def _own_members(model: Model) -> Lines:
     """Write what every plugin has. An engine does not look up the methods of an object that has getters itself."""
-    tables = " + ".join(f"held({scope.raw[table]})" for table in model.reference_tables)
+    tables = " + ".join(f"held({_export(table)})" for table in model.reference_tables)
     return [
         "get closed() {",
         "  return closed;",
@@ -241,7 +243,7 @@ def _own_members(model: Model, scope: _Scope) -> Lines:
 
 def _method(function: Function, scope: _Scope) -> Lines:
     params = parameters(function, scope.taken)
-    body = call_guest(scope.raw[function.name], params, results(function), function.fallible)
+    body = call_guest(_export(function.name), params, results(function), function.fallible)
     name = export_names(found.name for found in scope.model.exports)[function.name]
     return [f"{key(name)}({', '.join(param.name for param in params)}) {{", *(f"  {line}" for line in body), "},"]
 

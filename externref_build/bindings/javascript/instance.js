@@ -1,33 +1,63 @@
 let bytes = new Uint8Array(0);
 
+let view;
+
 let size = 0;
 
 let failure;
 
-const current = () => (bytes.byteLength === 0 ? (bytes = new Uint8Array($memory.buffer)) : bytes);
+const current = () => {
+  if (bytes.byteLength === 0) {
+    bytes = new Uint8Array(guest.memory.buffer);
+    view = new DataView(bytes.buffer);
+  }
+  return bytes;
+};
 
-const allocate = (length, alignment, old = 0, oldLength = 0) =>
-  length === 0 ? alignment : $cabi_realloc(old, oldLength, alignment, length) >>> 0;
+const reallocate = (old, oldLength, alignment, length) => {
+  try {
+    const address = guest.cabi_realloc(old, oldLength, alignment, length) >>> 0;
+    if (address + length > current().length) throw beyond(address, length);
+    return address;
+  } catch (error) {
+    throw abort(error);
+  }
+};
 
-const sendText = (text) => {
+const allocate = (length, alignment) => (length === 0 ? alignment : reallocate(0, 0, alignment, length));
+
+const sendText = (text, what) => {
   const length = text.length;
-  if (length > 48) return sendEncoded(text, 0, 0);
+  if (length > 64) return sendEncoded(text, what, 0, 0);
   const address = allocate(length, 1);
   const memory = current();
-  for (let index = 0; index < length; index++) {
+  let index = 0;
+  for (; index + 4 <= length; index += 4) {
+    const first = text.charCodeAt(index);
+    const second = text.charCodeAt(index + 1);
+    const third = text.charCodeAt(index + 2);
+    const fourth = text.charCodeAt(index + 3);
+    if ((first | second | third | fourth) > 127) return sendEncoded(text, what, address, length);
+    view.setInt32(address + index, first | (second << 8) | (third << 16) | (fourth << 24), true);
+  }
+  for (; index < length; index++) {
     const unit = text.charCodeAt(index);
-    if (unit > 127) return sendEncoded(text, address, length);
+    if (unit > 127) return sendEncoded(text, what, address, length);
     memory[address + index] = unit;
   }
   size = length;
   return address;
 };
 
-const sendEncoded = (text, old, oldLength) => {
+const sendEncoded = (text, what, old, oldLength) => {
+  if (!wellFormed(text)) {
+    if (oldLength !== 0) reallocate(old, oldLength, 1, 0);
+    throw wrong(what, "a string without lone surrogates", text);
+  }
   const isLong = text.length * 3 > scratch.length;
   const encoded = isLong ? encoder.encode(text) : scratch;
   const length = isLong ? encoded.length : encoder.encodeInto(text, scratch).written;
-  const address = allocate(length, 1, old, oldLength);
+  const address = reallocate(old, oldLength, 1, length);
   const memory = current();
   if (length > 96) {
     memory.set(encoded.subarray(0, length), address);
@@ -108,8 +138,8 @@ const unpack = (result) => {
 
 const report = (error, place) => {
   if (closed) throw error;
-  const address = sendText(messageOf(error));
-  const view = new DataView(current().buffer);
+  const address = sendText(decoder.decode(encoder.encode(messageOf(error))));
+  current();
   view.setUint32(place >>> 0, address, true);
   view.setUint32((place >>> 0) + 4, size, true);
 };
@@ -125,7 +155,7 @@ const panic = (address, length, file, fileLength, line, column) => {
 };
 
 const guestFunction = (index) => {
-  const entry = index >>> 0 < $__indirect_function_table.length ? $__indirect_function_table.get(index >>> 0) : null;
+  const entry = index >>> 0 < guest.__indirect_function_table.length ? guest.__indirect_function_table.get(index >>> 0) : null;
   if (entry === null) throw new GuestFault(`the plugin passed function ${index >>> 0}, which is not in its table`);
   return entry;
 };

@@ -138,15 +138,20 @@ def expected(value_type: ValueType, core: ValType | None) -> str:
     return found.expected
 
 
-def wrong(value_type: ValueType, core: ValType | None, name: str) -> str | None:
-    """Spell the condition under which a value of the host's must be refused; None if there is none."""
+def wrong(value_type: ValueType, core: ValType | None, name: str, *, sent_first: bool = False) -> str | None:
+    """Spell the condition under which a value of the host's must be refused; None if there is none.
+
+    Whether a text that is ``sent_first`` has lone surrogates turns out when it is sent.
+    """
     if isinstance(value_type, ResourceType):
         return None if value_type.nullable else f"{name} == null"
     if isinstance(value_type, OptionType):
-        return f"{name} != null && {wrong(value_type.inner, core, name)}"
+        return f"{name} != null && {wrong(value_type.inner, core, name, sent_first=sent_first)}"
     if lies_in_memory(value_type):
         element = _element(value_type)
-        return f"!isArray({ARRAYS[element]}, {name})" if element else f"!isText({name})"
+        if element is None:
+            return f'typeof {name} !== "string"' if sent_first else f"!isText({name})"
+        return f"!isArray({ARRAYS[element]}, {name})"
     found = plain(value_type, core)
     assert found is not None, f"hosts pass no {value_type}"
     return found.wrong.replace("{}", name)
@@ -158,16 +163,19 @@ def ranged(value_type: ValueType, core: ValType | None) -> str | None:
     return found.ranged if found else None
 
 
-def send(value_type: ValueType, core: ValType | None, name: str) -> str:
-    """Spell the core value of what a host passes. What lies in memory is its address; `size` then holds its length."""
+def send(value_type: ValueType, core: ValType | None, name: str, label: str) -> str:
+    """Spell the core value of what a host passes, which errors call ``label``, a string literal.
+
+    What lies in memory is its address; `size` then holds its length.
+    """
     if isinstance(value_type, ResourceType):
         return f"{name} ?? null" if value_type.nullable and value_type != ANY_REFERENCE else name
     if isinstance(value_type, OptionType):
-        return f"{name} == null ? (size = 0) : {send(value_type.inner, core, name)}"
+        return f"{name} == null ? (size = 0) : {send(value_type.inner, core, name, label)}"
     if lies_in_memory(value_type):
         element = _element(value_type)
         if element is None:
-            return f"sendText({name})"
+            return f"sendText({name}, {label})"
         return f"sendBytes({name})" if element == "u8" else f"sendList({ARRAYS[element]}, {name})"
     found = plain(value_type, core)
     assert found is not None, f"hosts pass no {value_type}"
