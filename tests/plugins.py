@@ -21,7 +21,7 @@ from wasmtime import _bindings
 from externref_build.metadata import RECORDS_SECTION, Record, encode_record
 from externref_build.processor.report import Report
 from externref_build.processor.rewrite import Options, rewrite
-from externref_build.wasm.module import decode_module
+from externref_build.wasm.decoding import decode_module
 
 SURROGATES = """
     (import "externref" "insert" (func $insert (param i32) (result i32)))

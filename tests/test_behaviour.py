@@ -7,7 +7,7 @@ from behaviours import BEHAVIOURS, Behaviour, Host, Thing
 from plugins import Processed, Unprocessed, assemble, process_demoted
 
 from externref_build import Processor
-from externref_build.wasm.module import decode_module
+from externref_build.wasm.decoding import decode_module
 
 HOOK = ("host", "dropped")
 

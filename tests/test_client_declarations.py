@@ -11,7 +11,7 @@ from plugins import custom_contents
 
 from externref_build.errors import ExternrefBuildError, GuestBuildError, SeveralErrors
 from externref_build.metadata import GUEST_INTERFACE_SECTION, INTERFACE_SECTION, decode_interface
-from externref_build.wasm.module import decode_module
+from externref_build.wasm.decoding import decode_module
 
 pytestmark = pytest.mark.once
 

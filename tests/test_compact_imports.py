@@ -9,7 +9,8 @@ from plugins import ENGINE, SURROGATES, HostFunctions, Processed, assemble, leb1
 
 from externref_build import Processor, process
 from externref_build.errors import MalformedModuleError, MetadataError, UnsupportedFeatureError
-from externref_build.wasm.module import FUNC, GLOBAL, ONE_MODULE, ONE_TYPE, TAG, Module, decode_module
+from externref_build.wasm.decoding import decode_module
+from externref_build.wasm.module import FUNC, GLOBAL, ONE_MODULE, ONE_TYPE, TAG, Module
 from externref_build.wasm.sections import IMPORT
 from externref_build.wasm.types import EXTERNREF, I32, I64, FuncType
 

@@ -10,8 +10,8 @@ from externref_build import Processor, process
 from externref_build.errors import MalformedModuleError
 from externref_build.processor.report import FunctionLowering
 from externref_build.wasm.body import decode_body
+from externref_build.wasm.decoding import decode_module
 from externref_build.wasm.instructions import iterate_instructions
-from externref_build.wasm.module import decode_module
 
 GUEST = """
 ;; declare import host.echo: r -> r

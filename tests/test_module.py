@@ -8,7 +8,8 @@ from plugins import leb128, section
 
 from externref_build.errors import ExternrefBuildError, MalformedModuleError, UnsupportedFeatureError
 from externref_build.wasm.body import decode_body
-from externref_build.wasm.module import FUNC, GLOBAL, MEMORY, TABLE, TAG, Module, decode_module
+from externref_build.wasm.decoding import decode_module
+from externref_build.wasm.module import FUNC, GLOBAL, MEMORY, TABLE, TAG, Module
 from externref_build.wasm.types import I32, I64, FuncType
 
 HEAD = b"\0asm\1\0\0\0"

@@ -8,8 +8,8 @@ import pytest
 import wasmtime
 from plugins import ENGINE, leb128, section
 
+from externref_build.wasm.decoding import decode_module
 from externref_build.wasm.instructions import encode_opcode, iterate_instructions
-from externref_build.wasm.module import decode_module
 from externref_build.wasm.opcodes import OPCODES, Opcode
 
 _ALL = list(OPCODES.values())

@@ -24,8 +24,8 @@ from externref_build import Processor, __version__, process
 from externref_build.errors import DebugInfoError, MalformedModuleError, UnsupportedFeatureError
 from externref_build.metadata import RECORDS_SECTION, Record, encode_record
 from externref_build.wasm.body import decode_body
+from externref_build.wasm.decoding import decode_module
 from externref_build.wasm.instructions import decode_immediates, iterate_instructions
-from externref_build.wasm.module import decode_module
 from externref_build.wasm.names import decode_name_at, locate_func_names
 from externref_build.wasm.reader import Reader
 from externref_build.wasm.types import EXTERNREF, I32, FuncType

@@ -16,8 +16,9 @@ from wasmtime import Module as WasmtimeModule
 from externref_build.processor.disproof import impossible_pattern
 from externref_build.processor.scan import CALL, REF_FUNC, RETURN_CALL, NamingIndex, index_pattern
 from externref_build.wasm.body import decode_body
+from externref_build.wasm.decoding import decode_module
 from externref_build.wasm.instructions import immediate, iterate_instructions
-from externref_build.wasm.module import Module, decode_module
+from externref_build.wasm.module import Module
 from externref_build.wasm.opcodes import OPCODES
 
 IMPORTS = "\n".join(f'(import "host" "f{index}" (func $f{index}))' for index in range(20))

@@ -14,7 +14,8 @@ from wasmtime import Engine, Func, FuncType, Linker, Module, Store, Trap, WasiCo
 
 from externref_build.guests.sdk import sdk_patch_arguments, sdk_path
 from externref_build.metadata import GUEST_INTERFACE_SECTION, RECORDS_SECTION, Record, decode_records
-from externref_build.wasm.module import FUNC, decode_module
+from externref_build.wasm.decoding import decode_module
+from externref_build.wasm.module import FUNC
 
 if TYPE_CHECKING:
     from conftest import CompileGuest

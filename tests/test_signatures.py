@@ -30,7 +30,7 @@ from externref_build.metadata import (
     encode_record,
 )
 from externref_build.processor.report import Declaration
-from externref_build.wasm.module import decode_module
+from externref_build.wasm.decoding import decode_module
 
 GUEST = """
 (module

@@ -4,7 +4,7 @@ import pytest
 from plugins import section
 
 from externref_build.errors import MalformedModuleError, UnsupportedFeatureError
-from externref_build.wasm.module import decode_module
+from externref_build.wasm.decoding import decode_module
 from externref_build.wasm.reader import Reader
 from externref_build.wasm.types import (
     EXTERNREF,

@@ -13,8 +13,8 @@ from plugins import SURROGATES, assemble, process_demoted
 
 from externref_build import process
 from externref_build.wasm.body import decode_body
+from externref_build.wasm.decoding import decode_module
 from externref_build.wasm.instructions import iterate_instructions
-from externref_build.wasm.module import decode_module
 
 GUEST = f"""
 ;; declare import host.use: r

@@ -11,7 +11,7 @@ from wasmtime import Engine, Func, FuncType, Instance, Linker, Memory, Module, S
 
 from externref_build.metadata import INTERFACE_SECTION, InterfaceFunction, decode_interface
 from externref_build.value_types import ListType, OptionType, ResourceType, ValueType
-from externref_build.wasm.module import decode_module
+from externref_build.wasm.decoding import decode_module
 
 FORMATS = dict(zip(("s8", "u8", "s16", "u16", "s32", "u32", "s64", "u64", "f32", "f64"), "bBhHiIqQfd", strict=True))
 RANGES = {"bool": 2, "u8": 1 << 8, "u16": 1 << 16, "u32": 1 << 32, "usize": 1 << 32, "ptr": 1 << 32, "u64": 1 << 64}

@@ -37,7 +37,8 @@ from externref_build.metadata import (
 )
 from externref_build.value_types import FunctionType, ListType, OptionType, ResourceType, ValueType, core_types
 from externref_build.wasm import sections as section_ids
-from externref_build.wasm.module import FUNC, KIND_NAMES, MEMORY, TABLE, Module, decode_module
+from externref_build.wasm.decoding import decode_module
+from externref_build.wasm.module import FUNC, KIND_NAMES, MEMORY, TABLE, Module
 from externref_build.wasm.reader import Reader
 from externref_build.wasm.types import (
     EXTERNREF,

@@ -22,7 +22,7 @@ from externref_build.guests.run import run
 from externref_build.metadata import INTERFACE_SECTION
 from externref_build.processor.custom import PRODUCERS, TARGET_FEATURES, add_producer
 from externref_build.wasm.custom import custom_contents, is_dwarf, with_custom, without_custom
-from externref_build.wasm.module import decode_module
+from externref_build.wasm.decoding import decode_module
 from externref_build.wasm.sections import CODE, decode_sections
 
 _FEATURES_OF_REFERENCES = (

@@ -17,8 +17,9 @@ from externref_build.metadata import (
 from externref_build.processor import Processor
 from externref_build.processor.report import Declaration, FunctionLowering, SurrogateUse
 from externref_build.wasm import sections as section_ids
+from externref_build.wasm.decoding import decode_module
 from externref_build.wasm.instructions import decode_expr
-from externref_build.wasm.module import FUNC, TABLE, Export, Import, Module, decode_module
+from externref_build.wasm.module import FUNC, TABLE, Export, Import, Module
 from externref_build.wasm.reader import Reader
 from externref_build.wasm.types import EXTERNREF, FuncType, ValType, decode_val_type, format_val_type, skip_limits
 

@@ -43,8 +43,9 @@ from externref_build.processor.relocation import locate_sources, move_code_metad
 from externref_build.processor.report import FunctionLowering, Report, Step, SurrogateUse
 from externref_build.processor.scan import NamingIndex
 from externref_build.processor.signatures import Signatures, match_signatures
+from externref_build.wasm.decoding import decode_module
 from externref_build.wasm.edits import Part, Revision
-from externref_build.wasm.module import Module, decode_module
+from externref_build.wasm.module import Module
 from externref_build.wasm.sections import Section
 
 DebugInfo = Literal["keep", "names", "strip"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from externref_build.errors import ExternrefBuildError
-from externref_build.wasm.module import decode_module
+from externref_build.wasm.decoding import decode_module
 from externref_build.wheels.findings import Finding, bad, good
 from externref_build.wheels.interface import differences, read_interface
 

@@ -8,7 +8,8 @@ from typing import Final
 from externref_build.build.checks import validate
 from externref_build.errors import ExternrefBuildError
 from externref_build.metadata import GUEST_INTERFACE_SECTION, INTERFACE_SECTION, RECORDS_SECTION, is_surrogate
-from externref_build.wasm.module import Module, decode_module
+from externref_build.wasm.decoding import decode_module
+from externref_build.wasm.module import Module
 from externref_build.wheels.archive import Wheel
 from externref_build.wheels.findings import Finding, bad, good, refused
 from externref_build.wheels.interface import Interface, misfits, read_interface

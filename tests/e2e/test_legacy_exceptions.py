@@ -11,7 +11,7 @@ import pytest
 from plugins import SURROGATES, assemble, process_demoted
 
 from externref_build import process
-from externref_build.wasm.module import decode_module
+from externref_build.wasm.decoding import decode_module
 
 pytestmark = pytest.mark.once
 

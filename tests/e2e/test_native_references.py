@@ -14,7 +14,7 @@ from registry import npm_package
 
 from externref_build import Processor, process
 from externref_build.metadata import RECORDS_SECTION, Record, encode_record
-from externref_build.wasm.module import decode_module
+from externref_build.wasm.decoding import decode_module
 
 pytestmark = pytest.mark.once
 

@@ -16,7 +16,7 @@ from registry import npm_package
 from test_profiles import SCENARIOS, TARGETS, guest_files, play
 
 from externref_build import process
-from externref_build.wasm.module import decode_module
+from externref_build.wasm.decoding import decode_module
 
 if TYPE_CHECKING:
     from conftest import CompileGuest

@@ -11,10 +11,11 @@ from externref_build.metadata import RECORDS_SECTION, Record, encode_record
 from externref_build.wasm import sections as section_ids
 from externref_build.wasm.assembler import assemble
 from externref_build.wasm.body import decode_body
+from externref_build.wasm.decoding import decode_module
 from externref_build.wasm.edits import Revision
 from externref_build.wasm.instructions import iterate_instructions
 from externref_build.wasm.leb128 import decode_unsigned, encode_unsigned
-from externref_build.wasm.module import FUNC, Module, decode_module
+from externref_build.wasm.module import FUNC, Module
 from externref_build.wasm.types import I32, FuncType, encode_func_type
 
 SURROGATES = {

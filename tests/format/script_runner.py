@@ -31,7 +31,8 @@ from wasmtime import (
     WasmtimeError,
 )
 
-from externref_build.wasm.module import FUNC, decode_module
+from externref_build.wasm.decoding import decode_module
+from externref_build.wasm.module import FUNC
 from externref_build.wasm.types import EXTERNREF, F32, F64, FUNCREF, I32, I64
 
 FEATURES = [

@@ -14,7 +14,7 @@ from wasmtime import Func, Instance, Module, Store, Trap, WasmtimeError
 
 from externref_build import ExternrefBuildError, Processor, process
 from externref_build.processor.events import decode_events
-from externref_build.wasm.module import decode_module
+from externref_build.wasm.decoding import decode_module
 
 ALWAYS = {"proposals/exceptions", "proposals/tail-call", "proposals/threads", "proposals/wide-arithmetic"}
 """What every run checks; the others have the marker ``matrix``."""

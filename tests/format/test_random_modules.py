@@ -16,7 +16,7 @@ from suite import load_scripts
 
 from externref_build import Processor, process
 from externref_build.processor.events import decode_events
-from externref_build.wasm.module import decode_module
+from externref_build.wasm.decoding import decode_module
 
 pytestmark = pytest.mark.once
 

@@ -16,8 +16,9 @@ from wasmtime import Module as WasmtimeModule
 from externref_build import Processor
 from externref_build.processor.events import decode_events
 from externref_build.wasm.body import decode_body
+from externref_build.wasm.decoding import decode_module
 from externref_build.wasm.instructions import iterate_instructions
-from externref_build.wasm.module import Module, decode_module
+from externref_build.wasm.module import Module
 
 MODULES = {
     "sql.js": ("sql.js", "dist/sql-wasm.wasm"),

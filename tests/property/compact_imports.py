@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from externref_build.wasm.decoding import decode_module
 from externref_build.wasm.leb128 import encode_name, encode_unsigned
-from externref_build.wasm.module import ONE_MODULE, ONE_TYPE, Import, decode_module
+from externref_build.wasm.module import ONE_MODULE, ONE_TYPE, Import
 from externref_build.wasm.sections import IMPORT
 
 

@@ -15,10 +15,10 @@ from surrogate_hosts import DROP_HOOK, Host, Plan, SurrogateHost, make_engine
 from externref_build.processor.report import Report
 from externref_build.processor.rewrite import Options, rewrite
 from externref_build.wasm.body import decode_body
+from externref_build.wasm.decoding import decode_module
 from externref_build.wasm.edits import Revision
 from externref_build.wasm.instructions import immediate, iterate_instructions
 from externref_build.wasm.leb128 import encode_unsigned
-from externref_build.wasm.module import decode_module
 
 ENGINE = make_engine()
 

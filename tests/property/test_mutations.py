@@ -15,7 +15,7 @@ from seed_modules import seed_modules
 from test_differential import DrawnChoices, SeededChoices
 
 from externref_build.processor.dwarf.lookup import source_lines
-from externref_build.wasm.module import decode_module
+from externref_build.wasm.decoding import decode_module
 from externref_build.wasm.sections import MAGIC
 
 SEEDS = seed_modules()
