@@ -367,6 +367,16 @@ test("an exception of the host arrives as itself, and closes the plugin", async 
   same(error.cause, mine);
 });
 
+test("a plugin that was stopped within is not resumed", async ({ start }) => {
+  const stop = () => thrown(() => plugin.trap());
+  let plugin = await start({ run: stop });
+  refused(() => plugin.run(), "PluginClosedError", "the plugin is closed, since it failed");
+  plugin = await start({ u8: (value) => (stop(), value) });
+  refused(() => plugin.u8(1), "PluginClosedError", "the plugin is closed, since it failed");
+  plugin = await start({ attempt: (text) => (stop(), text) });
+  refused(() => plugin.attempt("a"), "PluginClosedError", "the plugin is closed, since it failed");
+});
+
 test("whatever the host throws arrives", async ({ start }) => {
   for (const what of [undefined, null, 5, "text", Object.create(null)]) {
     const plugin = await start({

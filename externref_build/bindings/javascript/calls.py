@@ -169,6 +169,7 @@ def call_host(
         ]
     else:
         lines.append(f"{'const ' + _pattern_name(given) + ' = ' if given else ''}{call(arguments)};")
+    lines.append("if (reason !== undefined) refuse();")  # the host passed over what stopped the plugin within
     return names, lines + _return_to_guest(given)
 
 
