@@ -32,7 +32,8 @@ from externref_build.errors import (
     StaleModuleError,
     ToolchainError,
 )
-from externref_build.guests.clang import C_SDK, source_files
+from externref_build.guests.c_sources import source_files
+from externref_build.guests.clang import C_SDK
 from externref_build.metadata import decode_records
 from externref_build.wheels.archive import Wheel
 from externref_build.wheels.bill import check_bills

@@ -17,8 +17,8 @@ from externref_build.build.packages import package_folder
 from externref_build.build.progress import Progress
 from externref_build.config import Config, ModuleConfig
 from externref_build.errors import ConfigError, ExternrefBuildError, InvalidResultError, OutputError
+from externref_build.guests.c_sources import module_name
 from externref_build.guests.cargo import GuestModule, GuestPlan, compile_guest, plan_guest
-from externref_build.guests.clang import build_guest, module_name
 from externref_build.guests.manifest import default_name
 from externref_build.output import write_whole
 from externref_build.wasm.custom import custom_contents, is_dwarf, name_debug_file, without_custom
@@ -136,7 +136,9 @@ def build_module(
     started = time.perf_counter()
     environ = os.environ if environ is None else environ
     wasm_opt = find_wasm_opt(module, environ) if module.optimize else None
-    guest, plan = _make_guest(module, environ, progress.cargo_arguments())
+    loudness = progress.cargo_arguments()
+    plan = None if module.sources else plan_guest(module, environ=environ, loudness=loudness)
+    guest = make_guest(module, plan, environ=environ, loudness=loudness)
     compiled = time.perf_counter()
     progress.step(
         "Fresh" if guest.fresh else "Compiled",
@@ -186,13 +188,18 @@ def build_module(
     )
 
 
-def _make_guest(
-    module: ModuleConfig, environ: Mapping[str, str], loudness: Sequence[str]
-) -> tuple[GuestModule, GuestPlan | None]:
-    if module.sources:
-        return build_guest(module, environ=environ), None
-    plan = plan_guest(module, environ=environ, loudness=loudness)
-    return compile_guest(plan, environ=environ, loudness=loudness), plan
+def make_guest(
+    module: ModuleConfig, plan: GuestPlan | None, *, environ: Mapping[str, str], loudness: Sequence[str]
+) -> GuestModule:
+    """Compile what has changed of a guest: one in Rust as planned, one in C or C++ without a plan.
+
+    Raises what `compile_guest` and `clang.build_guest` raise.
+    """
+    if plan is not None:
+        return compile_guest(plan, environ=environ, loudness=loudness)
+    from externref_build.guests.clang import build_guest
+
+    return build_guest(module, environ=environ)
 
 
 def use_existing_module(module: ModuleConfig, *, progress: Progress, output_folder: Path | None = None) -> Path:

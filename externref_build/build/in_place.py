@@ -15,6 +15,7 @@ from externref_build.build.engine import (
     BuildResult,
     build_module,
     build_project,
+    make_guest,
     output_file_names,
     output_paths,
 )
@@ -32,8 +33,6 @@ from externref_build.build.packages import package_folder
 from externref_build.build.progress import Progress
 from externref_build.config import Config, ModuleConfig
 from externref_build.errors import ExternrefBuildError, StaleModuleError, raise_together
-from externref_build.guests.cargo import compile_guest
-from externref_build.guests.clang import build_guest
 from externref_build.guests.sdk import WORKSPACE_FOLDER, own_folder
 from externref_build.output import partial_files, remove_abandoned, remove_former_outputs
 
@@ -60,7 +59,7 @@ def files_in_place(config: Config, folder_of: FolderOf = package_folder) -> list
     Raises ConfigError.
     """
     modules = [*modules_in_place(config, folder_of), *_recorded(config)]
-    return [*modules, *(partial for module in modules for partial in partial_files(module))]
+    return [*modules, *(Path(partial) for module in modules for partial in partial_files(module))]
 
 
 def build_in_place(
@@ -131,11 +130,7 @@ def _keep(
     """Look whether a module's guest is fresh, as cargo sees it; return the module as built, if all is as it was."""
     if any(True for _ in changes(entry, module, environ)):
         return None
-    guest = (
-        compile_guest(entry.plan, environ=environ, loudness=progress.cargo_arguments())
-        if entry.plan
-        else build_guest(module, environ=environ)
-    )
+    guest = make_guest(module, entry.plan, environ=environ, loudness=progress.cargo_arguments())
     if not guest.fresh or str(guest.path) != entry.guest_path or not is_unchanged(guest.path, entry.guest):
         return None
     progress.step("Kept", f"{path}, as nothing has changed since it was built")

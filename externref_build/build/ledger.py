@@ -21,9 +21,9 @@ from externref_build.build.engine import BuildResult
 from externref_build.build.optimize import WasmOpt
 from externref_build.config import ModuleConfig
 from externref_build.errors import ExternrefBuildError
+from externref_build.guests.c_sources import source_files
 from externref_build.guests.cargo import GuestModule, GuestPlan
 from externref_build.guests.cargo_config import config_paths
-from externref_build.guests.clang import source_files
 from externref_build.guests.crates import Crate
 from externref_build.guests.manifest import guest_sources
 from externref_build.guests.sdk import WORKSPACE_FOLDER, sdk_digest

@@ -10,7 +10,7 @@ from externref_build.build.in_place import FolderOf, files_in_place, modules_in_
 from externref_build.build.packages import package_folder
 from externref_build.config import Config, ModuleConfig
 from externref_build.errors import ConfigError
-from externref_build.guests.clang import source_files
+from externref_build.guests.c_sources import source_files
 from externref_build.guests.manifest import guest_sources
 from externref_build.guests.sdk import WORKSPACE_FOLDER
 

@@ -20,14 +20,14 @@ from pathlib import Path
 from typing import Literal
 
 from externref_build.config import ModuleConfig
-from externref_build.errors import ConfigError, ExternrefBuildError, GuestBuildError, raise_together
+from externref_build.errors import ConfigError, GuestBuildError
+from externref_build.guests.c_sources import CXX_SUFFIXES, find_sources, module_name
 from externref_build.guests.cargo import GuestModule
 from externref_build.guests.client.declarations import merge
 from externref_build.guests.client.glue import glue
 from externref_build.guests.client.reader import read_client
 from externref_build.guests.client.shadow import shadow
 from externref_build.guests.compiler import Compiler, find_compiler
-from externref_build.guests.headers import headers_below, with_included
 from externref_build.guests.run import run
 from externref_build.guests.sdk import WORKSPACE_FOLDER, own_folder
 from externref_build.guests.steps import Step, depfile_of, is_fresh, remember
@@ -40,8 +40,6 @@ C_SDK = Path(__file__).resolve().parent.parent / "sdk" / "c"
 _SDK_COPY = Path(WORKSPACE_FOLDER, "sdk-c")
 """Relative to the project: isolated builds install this package into folders with random names."""
 
-_CXX_SUFFIXES = frozenset({".cc", ".cpp", ".cxx", ".c++", ".C"})
-_SUFFIXES = _CXX_SUFFIXES | {".c"}
 _PROFILES: Mapping[str, tuple[str, ...]] = {"release": ("-O2", "-DNDEBUG"), "dev": ("-O0", "-g")}
 _CXX_DEFAULTS = ("-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics")
 _USERS_OF_MEMORY = (b"externref__free", b"externref__text")
@@ -78,49 +76,6 @@ def build_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestMod
     _require_one_sdk(link)
     tools = (build.compiler.version,)
     return GuestModule(link.output, module_name(module), build.target, fresh, module.project_dir, (), tools)
-
-
-def module_name(module: ModuleConfig) -> str:
-    """Return the name of a module of C or C++: the configured one, or the last part of its package's."""
-    return module.name or module.package.rpartition(".")[2]
-
-
-def find_sources(module: ModuleConfig) -> list[Path]:
-    """Find the files that the patterns of the key ``sources`` name; absolute, sorted.
-
-    Raises ConfigError for a pattern without a file, a file that is no source, or two whose objects would be one.
-    """
-    found: set[Path] = set()
-    errors: list[ExternrefBuildError] = []
-    for pattern in module.sources:
-        files = [path for path in module.project_dir.glob(pattern) if path.is_file()]
-        wrong = [path.name for path in files if path.suffix not in _SUFFIXES]
-        if not files or wrong:
-            problem = f"holds {', '.join(wrong)}" if wrong else "matches no file"
-            errors.append(
-                ConfigError(
-                    f'sources = "{pattern}" {problem}, expected sources in C (.c) or C++ (.cpp, .cc, .cxx)',
-                    where=f"{module.project_dir / 'pyproject.toml'}, key sources",
-                    remedy="name the sources relative to pyproject.toml; headers are found by themselves",
-                )
-            )
-        found.update(files)
-    raise_together(errors)
-    return sorted(found)
-
-
-def source_files(module: ModuleConfig) -> list[Path]:
-    """Find all files that a source distribution needs: sources, the headers that they may include, and archives."""
-    sources = find_sources(module)
-    folders = {source.parent for source in sources} | set(module.include_dirs)
-    headers = (path for folder in folders for path in headers_below(folder))
-    return sorted({*with_included([*sources, *headers], module.include_dirs, module.project_dir), *_archives(module)})
-
-
-def _archives(module: ModuleConfig) -> list[Path]:
-    """Return the files in the project that ``ldflags`` name."""
-    paths = (Path(os.path.normpath(module.project_dir / flag)) for flag in module.ldflags)
-    return [path for path in paths if path.is_file() and path.is_relative_to(module.project_dir)]
 
 
 def _provide_sdk(project_dir: Path) -> None:
@@ -187,7 +142,7 @@ class _Build:
         Sources with client classes are compiled as the preprocessor leaves them, with the members that hold references.
         Also tell whether all that had to be found out was known already.
         """
-        preprocessed = {source: self._preprocessed(source) for source in sources if source.suffix in _CXX_SUFFIXES}
+        preprocessed = {source: self._preprocessed(source) for source in sources if source.suffix in CXX_SUFFIXES}
         fresh = self.run_all(preprocessed.values())
         texts = {source: step.output.read_bytes() for source, step in preprocessed.items()}
         dumps = {source: self._dump(preprocessed[source]) for source, text in texts.items() if _CLIENT.search(text)}
@@ -215,7 +170,7 @@ class _Build:
         return self._compilation((*self._command(source), *self._prefix_maps()), source, self._relative(source))
 
     def _command(self, source: Path) -> tuple[str, ...]:
-        cxx = source.suffix in _CXX_SUFFIXES
+        cxx = source.suffix in CXX_SUFFIXES
         return (
             *(self.compiler.cxx if cxx else self.compiler.c),
             *self.common,
@@ -331,7 +286,7 @@ class _Build:
 
     @staticmethod
     def _is_cxx(path: Path) -> bool:
-        return Path(path.stem).suffix in _CXX_SUFFIXES
+        return Path(path.stem).suffix in CXX_SUFFIXES
 
     def run_all(self, steps: Iterable[Step]) -> bool:
         """Run those steps that are not fresh; return whether all were.
