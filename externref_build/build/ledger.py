@@ -14,11 +14,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from externref_build._version import __version__
 from externref_build.build.engine import BuildResult
-from externref_build.build.optimize import WasmOpt
 from externref_build.config import ModuleConfig
 from externref_build.errors import ExternrefBuildError
 from externref_build.guests.c_sources import source_files
@@ -29,6 +28,9 @@ from externref_build.guests.manifest import guest_sources
 from externref_build.guests.sdk import WORKSPACE_FOLDER, sdk_digest
 from externref_build.guests.steps import read_depfile
 from externref_build.output import write_whole
+
+if TYPE_CHECKING:
+    from externref_build.build.optimize import WasmOpt
 
 _VARIABLES: Final = re.compile(
     r"RUSTFLAGS|CARGO_ENCODED_RUSTFLAGS|RUSTC|RUSTUP_TOOLCHAIN|CARGO_BUILD_(?:TARGET|RUSTC|RUSTFLAGS)"
@@ -224,9 +226,15 @@ def _path(project_dir: Path) -> Path:
 
 def _entry(raw: Mapping[str, Any]) -> Entry:
     states = {key: {name: FileState(**state) for name, state in raw[key].items()} for key in ("inputs", "outputs")}
-    optimizer = WasmOpt(**raw["optimizer"]) if raw["optimizer"] else None
+    optimizer = _optimizer(raw["optimizer"]) if raw["optimizer"] else None
     guest = FileState(**raw["guest"])
     return Entry(**{**raw, **states, "guest": guest, "plan": _plan(raw["plan"]), "optimizer": optimizer})
+
+
+def _optimizer(raw: Mapping[str, str]) -> WasmOpt:
+    from externref_build.build.optimize import WasmOpt
+
+    return WasmOpt(**raw)
 
 
 def _plan(raw: Mapping[str, Any] | None) -> GuestPlan | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from externref_build.bindings.javascript.package import MARK, Package, package_json
 from externref_build.config import Config, ModuleConfig, read_project_table
 from externref_build.errors import ConfigError
 from externref_build.output import write_whole
+
+if TYPE_CHECKING:
+    from externref_build.bindings.javascript.package import Package
 
 PACKAGE_JSON: Final = "package.json"
 
@@ -24,6 +26,8 @@ def is_of_the_project(path: Path) -> bool:
     """Tell whether a path is that of a package.json which somebody wrote by hand."""
     if path.name != PACKAGE_JSON:
         return False
+    from externref_build.bindings.javascript.package import MARK
+
     try:
         fields = json.loads(path.read_bytes())
     except FileNotFoundError:
@@ -57,6 +61,10 @@ def write_npm_packages(config: Config, paths: Sequence[Path], version: str | Non
             require_free_place(path.parent, module)
             stems.setdefault(path.parent, []).append(path.stem)
             packages[path.parent] = module.package
+    if not stems:
+        return
+    from externref_build.bindings.javascript.package import package_json
+
     project = read_project_table(config.project_dir) or {}
     for folder, names in stems.items():
         name = str(project.get("name", config.modules[0].package))
@@ -66,6 +74,8 @@ def write_npm_packages(config: Config, paths: Sequence[Path], version: str | Non
 
 
 def _package(project: Mapping[str, Any], name: str, version: str | None) -> Package:
+    from externref_build.bindings.javascript.package import Package
+
     def text(key: str) -> str | None:
         value = project.get(key)
         return value if isinstance(value, str) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import json
 from dataclasses import dataclass
@@ -41,6 +40,8 @@ def schema() -> dict[str, Any]:
 
 def unknown_key(key: str, origin: str) -> ConfigError:
     """Say that there is no such key, and which one may be meant."""
+    import difflib
+
     known = [*schema()["properties"], "modules"]
     near = difflib.get_close_matches(key.replace("_", "-").lower(), known, n=1, cutoff=0.5)
     return ConfigError(

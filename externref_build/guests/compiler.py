@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import json
 import os
@@ -155,6 +154,8 @@ def _probe(path: str, folder: Path, environ: Mapping[str, str]) -> tuple[str, st
 
 
 def _zig_of_python(folder: Path, environ: Mapping[str, str]) -> Compiler:
+    import importlib.metadata
+
     start = (sys.executable, "-m", "ziglang")
     try:
         version = importlib.metadata.version("ziglang")
