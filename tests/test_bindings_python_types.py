@@ -99,6 +99,29 @@ class Vector3:
 """
 
 
+GENERIC = """
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Box(Generic[T]):
+    def __init__(self, value: T) -> None:
+        self.value = value
+"""
+
+BOXES = """
+from {package}.boxes_host import Boxes
+from {package}.generic import Box
+
+with Boxes.load() as plugin:
+    number: int = plugin.mix(1, b"", Box(1))
+    box: Box[str] = plugin.pass_(Box("text"))
+
+plugin.mix(1, b"", 1)  # wrong
+"""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with packages that hold hosts, and files that use them."""
@@ -128,6 +151,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     space = write_package(folder, module, name="space", types={"Vector3": "scene:Vector3"}, scene=SCENE)
     (folder / "objects.py").write_text(OBJECTS.format(package=space), encoding="utf-8")
+    box = {"ref": "Box"}
+    module = assemble(
+        """(module (memory (export "memory") 1)
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+            (func (export "mix") (param i32 i32 i32 externref) (result i32) unreachable)
+            (func (export "pass") (param externref) (result externref) (local.get 0)))""",
+        exported("mix", [("int", "s32"), ("bytes", "bytes"), ("Box", box)], ["s32"]),
+        exported("pass", [("box", box)], [box]),
+    )
+    boxes = write_package(folder, module, name="boxes", types={"Box": "generic:Box"}, generic=GENERIC)
+    (folder / "generic.py").write_text(BOXES.format(package=boxes), encoding="utf-8")
     return folder
 
 
@@ -145,7 +179,7 @@ def test_hosts_are_right_and_wrong_use_is_found(folder: Path, command: list[str]
     found = {(Path(path).name, int(line)) for path, line in re.findall(place, done.stdout)}
     expected = {
         (path.name, number)
-        for path in (folder / "use.py", folder / "objects.py")
+        for path in (folder / "use.py", folder / "objects.py", folder / "generic.py")
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if line.endswith("# wrong")
     }

@@ -51,7 +51,8 @@ class _Objects:
         assert not name.startswith("_"), "refused when the bindings were made"
         value = self.allowed[owner or name]
         if kind == "constructor":
-            return value  # type: ignore[no-any-return]
+            constructor: Callable[..., Any] = value
+            return constructor
         if kind == "global":
             return lambda: self.allowed[name]
         if kind == "method":
