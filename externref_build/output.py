@@ -3,21 +3,25 @@
 A build may be killed at any moment, and two may run at once. So the content goes to a file of its own beside the
 place, and that is renamed. Its writer holds a lock on it as long as it lives; one without a holder was left behind by
 a killed build, and the next build removes it, lest it be packed into a wheel.
+
+Files are handled by their names: to import `pathlib` takes as long as to write a file of some megabytes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import glob
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO, TYPE_CHECKING, TypeAlias
 
 from externref_build.errors import OutputError
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_Name: TypeAlias = "str | os.PathLike[str]"
 _Part: TypeAlias = bytes | bytearray | memoryview
 
 _PIECE = 1 << 20
@@ -27,35 +31,41 @@ _MODE = 0o644
 """Of the file, whatever the umask: the same sources make the same wheel."""
 
 
-def write_whole(path: Path, content: bytes | Sequence[bytes | bytearray | memoryview]) -> bool:
+def write_whole(path: _Name, content: bytes | Sequence[bytes | bytearray | memoryview]) -> bool:
     """Put content, whole or in parts, at a path and return True; leave a file that has it alone and return False.
 
     Raises OutputError if that is impossible; a file that was there is then unchanged. Nobody waits for the disk: what
     a failure of power takes, the next build makes again.
     """
     parts = (content,) if isinstance(content, bytes) else content
+    folder, name = _split(path)
     try:
-        if path.exists() and not path.is_file():
+        if os.path.exists(path) and not os.path.isfile(path):
             raise FileExistsError(errno.EEXIST, "something other than a file is there")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        os.makedirs(folder, exist_ok=True)
         remove_abandoned(path)
         if _has_content(path, parts):
             return False
         _replace(path, parts)
     except OSError as error:
         raise OutputError(
-            f"{path.name} cannot be written: {error.strerror}",
-            where=str(path.parent),
+            f"{name} cannot be written: {error.strerror}",
+            where=folder,
             remedy="make the folder writable and see that its disk has room; what was there before is unchanged",
         ) from error
     return True
 
 
-def _has_content(path: Path, parts: Sequence[_Part]) -> bool:
+def _split(path: _Name) -> tuple[str, str]:
+    folder, name = os.path.split(path)
+    return folder or os.curdir, name
+
+
+def _has_content(path: _Name, parts: Sequence[_Part]) -> bool:
     """Compare a file with content, piece by piece: both may be large."""
-    if not path.is_file() or path.stat().st_size != sum(map(len, parts)):
+    if not os.path.isfile(path) or os.path.getsize(path) != sum(map(len, parts)):
         return False
-    with path.open("rb") as file:
+    with open(path, "rb") as file:
         return all(file.read(len(piece)) == piece for part in parts for piece in _pieces(part))
 
 
@@ -82,43 +92,55 @@ def remove_former_outputs(
     write_whole(record, "".join(f"{name}\n" for name in sorted(current)).encode())
 
 
-def _replace(path: Path, parts: Sequence[_Part]) -> None:
-    partial = path.with_name(f".{path.name}.{os.urandom(6).hex()}.partial")
+def _replace(path: _Name, parts: Sequence[_Part]) -> None:
+    folder, name = _split(path)
+    partial = os.path.join(folder, f".{name}.{os.urandom(6).hex()}.partial")
     try:
-        with partial.open("xb") as file:
-            if not (_lock(file) and partial.exists()):
+        with open(partial, "xb") as file:
+            if not (_lock(file) and os.path.exists(partial)):
                 # Another build took it for abandoned before it was locked.
                 _replace(path, parts)
                 return
             file.writelines(parts)
             file.flush()
-            partial.chmod(_MODE)
+            os.chmod(partial, _MODE)
             if sys.platform != "win32":
-                partial.replace(path)
+                os.replace(partial, path)
         if sys.platform == "win32":
             # There, an open file cannot be renamed.
-            partial.replace(path)
+            os.replace(partial, path)
     except BaseException:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(partial)
         raise
 
 
-def partial_files(path: Path) -> Iterator[Path]:
-    """Yield the files beside a place whose content is, or was, on its way there."""
-    yield from path.parent.glob(f".{glob.escape(path.name)}.*.partial")
+def partial_files(path: _Name) -> list[str]:
+    """Find the files beside a place whose content is, or was, on its way there."""
+    folder, name = _split(path)
+    start, end = f".{name}.", ".partial"
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    return [
+        os.path.join(folder, found)
+        for found in names
+        if found.startswith(start) and found.removeprefix(start).endswith(end)
+    ]
 
 
-def remove_abandoned(path: Path) -> None:
+def remove_abandoned(path: _Name) -> None:
     """Remove the partial files of builds that were killed."""
     for partial in partial_files(path):
         with contextlib.suppress(OSError):
-            with partial.open("rb") as file:
+            with open(partial, "rb") as file:
                 # Removed under the lock: once that is let go, the writer that has just made the file could take it.
                 if sys.platform != "win32" and _lock(file):
-                    partial.unlink()
+                    os.unlink(partial)
             if sys.platform == "win32":
                 # There, what a writer holds open cannot be removed.
-                partial.unlink()
+                os.unlink(partial)
 
 
 class OngoingWork:

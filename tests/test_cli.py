@@ -459,19 +459,43 @@ def test_rust_names_are_shown_as_their_source_has_them(symbol: str, path: str) -
 # The rest
 
 
-def test_the_start_imports_nothing_that_version_does_not_need(tmp_path: Path) -> None:
+NEEDED_LATER = {
+    *("ast", "dataclasses", "fastjsonschema", "inspect", "json", "pathlib", "shutil", "subprocess", "tempfile"),
+    *("tomllib", "urllib.parse"),
+}
+"""Modules that take long to import, and that most commands need, but not those that are to start fast."""
+
+
+def imported(arguments: list[str], folder: Path) -> set[str]:
+    """Return the modules that a command imports, but for those that no parser of arguments can do without."""
     script = (
-        "import sys; sys.argv[1:] = ['--version']\n"
+        "import argparse, functools, re, sys, typing\n"
+        "formatter = functools.partial(argparse.HelpFormatter, width=80)\n"
+        "argparse.ArgumentParser(formatter_class=formatter).add_argument('--option')\n"
+        "before = set(sys.modules)\n"
         "from externref_build.cli import main\n"
-        "try: main()\n"
-        "except SystemExit: print(*sorted(name for name in sys.modules if name.startswith('externref_build.')))\n"
-        "print(*({'subprocess', 'json', 'tomllib', 'fastjsonschema', 'tempfile'} & sys.modules.keys()))\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "print(*sorted(sys.modules.keys() - before), file=sys.stderr)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True)
-    version, ours, others = done.stdout.splitlines()
-    assert version == f"externref-build {__version__}"
-    assert {name.split(".")[1] for name in ours.split()} == {"_version", "cli", "colour", "errors", "wording"}
-    assert others == ""
+    command = [sys.executable, "-c", script, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True)
+    return set(done.stderr.splitlines()[-1].split())
+
+
+def test_the_start_imports_nothing_that_version_does_not_need(command_line: Run, tmp_path: Path) -> None:
+    assert command_line("--version").stdout.decode().splitlines() == [f"externref-build {__version__}"]
+    modules = imported(["--version"], tmp_path)
+    ours = {name.split(".")[1] for name in modules if name.startswith("externref_build.")}
+    assert ours == {"_version", "cli", "colour", "errors", "wording"}
+    assert not modules & NEEDED_LATER
+
+
+def test_processing_imports_nothing_that_it_does_not_need(module: Path) -> None:
+    modules = imported(["process", module.name, "-o", "out.wasm"], module.parent)
+    assert "externref_build.processor" in modules
+    assert not [name for name in modules if name.startswith("externref_build.processor.dwarf")]
+    assert modules & NEEDED_LATER == {"json"}, "a guest's interface is in JSON"
 
 
 def test_the_console_script_and_the_module_are_the_same(command_line: Run) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from externref_build._version import __version__
+from externref_build.cli.terminal import columns
 
 DESCRIPTION: Final = "Turn the integers of a linked WebAssembly module into real externrefs, and pack it into a wheel."
 
@@ -49,14 +50,13 @@ def parse(argv: Sequence[str]) -> Arguments:
     """Parse a command line; wrong usage ends in ``SystemExit(2)``, ``--help`` and ``--version`` end in 0."""
     words = list(argv)
     behind_cargo: list[str] = []
-    for index, word in enumerate(words):
-        if not word.startswith("-"):
-            if word == "cargo":
-                # All that follows is cargo's, options too.
-                behind_cargo = words[index + 1 :]
-                del words[index + 1 :]
-            break
-    given = build_parser().parse_args(words, namespace=Arguments())
+    place = next((index for index, word in enumerate(words) if not word.startswith("-")), None)
+    if place is not None and words[place] == "cargo":
+        # All that follows is cargo's, options too.
+        behind_cargo = words[place + 1 :]
+        del words[place + 1 :]
+    called = words[0] if words and words[0] in _COMMANDS else None
+    given = build_parser(called).parse_args(words, namespace=Arguments())
     given.cargo_arguments = behind_cargo
     return given
 
@@ -94,9 +94,9 @@ def _command(module: str) -> Callable[[Arguments], int]:
     return run
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Build the parser of all sub-commands."""
-    everywhere = argparse.ArgumentParser(add_help=False)
+def build_parser(called: str | None = None) -> argparse.ArgumentParser:
+    """Build the parser of all sub-commands, or of the one that is called: nothing names the others then."""
+    everywhere = argparse.ArgumentParser(add_help=False, formatter_class=_formatter)
     loudness = everywhere.add_mutually_exclusive_group()
     # Given before or behind the sub-command: the latter must not reset the former to its default.
     for flags, text in [
@@ -105,31 +105,25 @@ def build_parser() -> argparse.ArgumentParser:
     ]:
         loudness.add_argument(*flags, action="store_true", default=argparse.SUPPRESS, help=text)
 
-    parser = argparse.ArgumentParser("externref-build", description=DESCRIPTION, epilog=EPILOG, parents=[everywhere])
-    parser.add_argument("--version", action="version", version=f"externref-build {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-
-    def add(name: str, module: str, text: str, usage: str | None = None) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=text, description=text, usage=usage, parents=[everywhere])
-        command.set_defaults(run=_command(module))
-        return command
-
-    _add_new(add("new", "new", "start a project that builds, tests and passes check at once"))
-    _add_process(add("process", "process", "rewrite a linked module so that it holds real externrefs"))
-    _add_build(add("build", "build", "build the modules of a project, as its wheel would hold them"))
-    _add_inspect(add("inspect", "inspect", "show what a module declares, and how its functions are lowered"))
-    _add_check(add("check", "check", "see that wheels are what they should be, without installing them"))
-    _add_bindgen(add("bindgen", "bindgen", "write a typed host for a processed module"))
-    add(
-        "cargo",
-        "cargo",
-        "run cargo with the guest crate supplied; all further arguments are cargo's",
-        usage="%(prog)s ...",
+    parser = argparse.ArgumentParser(
+        "externref-build", description=DESCRIPTION, epilog=EPILOG, parents=[everywhere], formatter_class=_formatter
     )
-    doctor = add("doctor", "doctor", "show what a build needs, what is there, and what mends the rest")
-    doctor.add_argument("--json", action="store_true", help="print JSON")
-    add("sdk-path", "sdk_path", "print the folder of the Rust crate externref-guest that belongs to this version")
+    parser.add_argument("--version", action="version", version=f"externref-build {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, prog=parser.prog)
+    for name in _COMMANDS if called is None else (called,):
+        text, add_arguments = _COMMANDS[name]
+        command = commands.add_parser(
+            name, help=text, description=text, parents=[everywhere], formatter_class=_formatter
+        )
+        command.set_defaults(run=_command(name.replace("-", "_")))
+        if add_arguments:
+            add_arguments(command)
     return parser
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """Make what argparse asks for with each argument; it would import `shutil`, to learn how wide the terminal is."""
+    return argparse.HelpFormatter(prog, width=columns() - 2)
 
 
 def _add_new(command: argparse.ArgumentParser) -> None:
@@ -216,3 +210,25 @@ def _add_bindgen(command: argparse.ArgumentParser) -> None:
 def _add_inspect(command: argparse.ArgumentParser) -> None:
     command.add_argument("input", metavar="IN", help="the module, processed or not, or - for stdin")
     command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_doctor(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_cargo(command: argparse.ArgumentParser) -> None:
+    command.usage = "%(prog)s ..."
+
+
+_COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None] | None]]] = {
+    "new": ("start a project that builds, tests and passes check at once", _add_new),
+    "process": ("rewrite a linked module so that it holds real externrefs", _add_process),
+    "build": ("build the modules of a project, as its wheel would hold them", _add_build),
+    "inspect": ("show what a module declares, and how its functions are lowered", _add_inspect),
+    "check": ("see that wheels are what they should be, without installing them", _add_check),
+    "bindgen": ("write a typed host for a processed module", _add_bindgen),
+    "cargo": ("run cargo with the guest crate supplied; all further arguments are cargo's", _add_cargo),
+    "doctor": ("show what a build needs, what is there, and what mends the rest", _add_doctor),
+    "sdk-path": ("print the folder of the Rust crate externref-guest that belongs to this version", None),
+}
+"""What each sub-command does, and what adds arguments to it; the module that runs it has its name."""

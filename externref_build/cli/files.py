@@ -1,11 +1,13 @@
-"""Modules in and out: files, pipes, and how each can fail."""
+"""Modules in and out: files, pipes, and how each can fail.
+
+Files are handled by their names: only errors have the time to import `pathlib`.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from externref_build.errors import InputError, OutputError
@@ -28,7 +30,7 @@ def read_module(name: str) -> bytes:
         if name == PIPE:
             data = sys.stdin.buffer.read(LARGEST + 1)
         else:
-            with Path(name).open("rb") as file:
+            with open(name, "rb") as file:
                 _refuse_size(os.fstat(file.fileno()).st_size, name)
                 data = file.read(LARGEST + 1)
     except OSError as error:
@@ -44,18 +46,19 @@ def write_module(name: str, parts: Sequence[bytes | bytearray | memoryview]) -> 
     """
     from externref_build.output import write_whole
 
-    path = Path(os.path.realpath(name))
+    path = os.path.realpath(name)
+    folder = os.path.dirname(path)
     try:
         if name == PIPE:
             sys.stdout.buffer.writelines(parts)
             sys.stdout.buffer.flush()
-        elif path.is_dir():
+        elif os.path.isdir(path):
             raise OutputError("the output is a folder, expected the path of a file", where=name)
-        elif not path.parent.is_dir():
-            remedy = f"make it first: mkdir -p {path.parent}"
+        elif not os.path.isdir(folder):
+            remedy = f"make it first: mkdir -p {folder}"
             raise OutputError("the folder of the output does not exist", where=name, remedy=remedy)
-        elif path.exists() and not path.is_file():
-            with path.open("wb") as file:
+        elif os.path.exists(path) and not os.path.isfile(path):
+            with open(path, "wb") as file:
                 file.writelines(parts)
         else:
             write_whole(path, parts)
@@ -76,14 +79,16 @@ def _refuse_size(size: int, name: str) -> None:
 
 
 def _unreadable(name: str, error: OSError) -> InputError:
-    path = Path(name)
-    if path.is_dir():
-        return InputError("the input is a folder, expected a WebAssembly module", where=name, remedy=_modules_in(path))
+    if os.path.isdir(name):
+        return InputError("the input is a folder, expected a WebAssembly module", where=name, remedy=_modules_in(name))
     if isinstance(error, FileNotFoundError):
-        return InputError("there is no such file", where=name, remedy=_modules_in(path.parent))
+        return InputError("there is no such file", where=name, remedy=_modules_in(os.path.dirname(name)))
     return InputError(f"the input cannot be read: {error.strerror}", where=display_name(name))
 
 
-def _modules_in(folder: Path) -> str | None:
+def _modules_in(name: str) -> str | None:
+    from pathlib import Path
+
+    folder = Path(name)
     modules = sorted(str(path) for path in folder.glob("*.wasm")) if folder.is_dir() else []
     return f"modules that are there: {', '.join(modules[:5])}" if modules else None

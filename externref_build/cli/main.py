@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -16,6 +17,14 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; wrong usage ends in ``SystemExit(2)``."""
+    try:
+        return _run(argv)
+    finally:
+        # The interpreter ends with a search for garbage, which would look at all that was ever imported.
+        gc.freeze()
+
+
+def _run(argv: Sequence[str] | None) -> int:
     _replace_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A module's names are UTF-8, whatever the encoding here.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from typing import Final, Literal, TextIO, TypeAlias
@@ -20,6 +21,17 @@ _CODES: Final[dict[Style, str]] = {
     "yellow": "33",
     "blue": "1;34",
 }
+
+
+def columns() -> int:
+    """Return how many columns a line of text may take: ``COLUMNS``, or those of the terminal, or 80."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
 
 
 def paint(text: str, style: Style, stream: TextIO) -> str:
