@@ -375,6 +375,11 @@ test("a plugin that was stopped within is not resumed", async ({ start }) => {
   refused(() => plugin.u8(1), "PluginClosedError", "the plugin is closed, since it failed");
   plugin = await start({ attempt: (text) => (stop(), text) });
   refused(() => plugin.attempt("a"), "PluginClosedError", "the plugin is closed, since it failed");
+  const run = () => {
+    throw undefined;
+  };
+  plugin = await start({ run, u8: (value) => (thrown(() => plugin.run()), value) });
+  refused(() => plugin.u8(1), "PluginClosedError", "the plugin is closed, since it failed: undefined");
 });
 
 test("whatever the host throws arrives", async ({ start }) => {

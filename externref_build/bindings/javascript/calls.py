@@ -169,7 +169,7 @@ def call_host(
         ]
     else:
         lines.append(f"{'const ' + _pattern_name(given) + ' = ' if given else ''}{call(arguments)};")
-    lines.append("if (reason !== undefined) refuse();")  # the host passed over what stopped the plugin within
+    lines.append("if (state.failed) refuse();")  # the host passed over what stopped the plugin within
     return names, lines + _return_to_guest(given)
 
 
@@ -223,7 +223,7 @@ def callback_maker(callback: Callback, label: str, way: str | None) -> Lines:
         "  if (made$ !== undefined) return made$;",
         *entry,
         f"  made$ = ({', '.join(argument.name for argument in arguments)}) => {{",
-        "    if (closed) refuse();",
+        "    if (state.closed) refuse();",
         *(f"    {line}" for line in called),
         "  };",
         f"  {known}.set(index, made$);",

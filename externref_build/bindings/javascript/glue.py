@@ -51,7 +51,6 @@ _OWN: Final = frozenset(
         "INTERFACE",
         "NEEDED",
         "close",
-        "closed",
         "guest",
         "imports",
         "instance",
@@ -59,8 +58,8 @@ _OWN: Final = frozenset(
         "module",
         "own",
         "ownUrl",
-        "reason",
         "source",
+        "state",
         "wasi",
     }
 )
@@ -179,8 +178,7 @@ def _load(scope: _Scope, strings: bool) -> Lines:
         "const module = await (source === undefined ? ownModule() : compile(source));",
         "checkModule(module);",
         *([f"const {{ {', '.join(given)} }} = imports ?? {{}};"] * bool(given)),
-        "let closed = false;",
-        "let reason;",
+        "const state = { closed: false, failed: false, reason: undefined };",
         "",
         *state,
         *makers,
@@ -202,7 +200,10 @@ def _way(callback: Callback) -> str | None:
 
 
 def _export(name: str) -> str:
-    """Spell an export as it comes from the guest. Engines take properties that never changed for constants."""
+    """Spell an export as it comes from the guest.
+
+    It is a property, as is all else that closing a plugin changes: an engine takes it for a constant until then.
+    """
     return access("guest", name)
 
 
@@ -219,8 +220,8 @@ def _close(scope: _Scope) -> Lines:
     memory = f"{_export(MEMORY_EXPORT)} = {{ get buffer() {{ return refuse(); }} }};"
     return [
         "const close = () => {",
-        "  if (closed) return;",
-        "  closed = true;",
+        "  if (state.closed) return;",
+        "  state.closed = true;",
         *(f"  {_export(name)} = refuse;" for name in scope.functions),
         *(f"  release({_export(table)});" for table in scope.model.reference_tables),
         *([f"  {memory}", "  bytes = new Uint8Array(0);"] if scope.model.has_memory else []),
@@ -233,7 +234,7 @@ def _own_members(model: Model) -> Lines:
     tables = " + ".join(f"held({_export(table)})" for table in model.reference_tables)
     return [
         "get closed() {",
-        "  return closed;",
+        "  return state.closed;",
         "},",
         *(["get liveReferences() {", f"  return {tables};", "},"] * bool(tables)),
         "close,",

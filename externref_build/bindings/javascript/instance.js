@@ -137,7 +137,7 @@ const unpack = (result) => {
 };
 
 const report = (error, place) => {
-  if (closed) throw error;
+  if (state.closed) throw error;
   const address = sendText(decoder.decode(encoder.encode(messageOf(error))));
   current();
   view.setUint32(place >>> 0, address, true);
@@ -161,13 +161,14 @@ const guestFunction = (index) => {
 };
 
 const refuse = () => {
-  const why = reason === undefined ? "" : `, since it failed: ${messageOf(reason)}`;
-  throw new PluginClosedError(`the plugin is closed${why}`, { cause: reason });
+  const why = state.failed ? `, since it failed: ${messageOf(state.reason)}` : "";
+  throw new PluginClosedError(`the plugin is closed${why}`, { cause: state.reason });
 };
 
 const abort = (error) => {
-  if (!closed) {
-    reason = error;
+  if (!state.closed) {
+    state.failed = true;
+    state.reason = error;
     close();
   }
   return error;
