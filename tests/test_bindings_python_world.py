@@ -165,9 +165,12 @@ def test_members_of_other_objects_are_out_of_reach(space: ModuleType, other: obj
         ({"Vector3": Vector3}, "`client` lacks origin, log"),
         (allowed(Vector3=Vector3(1)), "expected a class"),
         (allowed(Vector3=object), "has no (zero|count), which the plugin calls"),
+        (allowed(log=3), "`client` does not fit: log is 3, expected a function"),
+        (allowed(log=lambda: None), r"`client` does not fit: log\(\) does not take 1 arguments"),
+        (None, "`client` is None, expected a dictionary with Vector3, origin, log"),
     ],
 )
-def test_what_is_not_allowed_is_missing(space: ModuleType, wrong: dict[str, Any], words: str) -> None:
+def test_what_is_not_allowed_is_missing(space: ModuleType, wrong: Any, words: str) -> None:
     with pytest.raises(TypeError, match=words):
         space.Space.load(wrong)
 

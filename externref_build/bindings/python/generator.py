@@ -336,10 +336,10 @@ def _provided(module: ImportModule, names: _Names, spelling: Spelling) -> Iterat
     """Write what `__init__` does for one import module."""
     argument = names.arguments[module.name]
     if module.members:
-        functions = (function.name for function in module.functions)
-        others = [*sorted(module.namespaces), *(member.name for member in _globals(module)), *functions]
+        others = [*sorted(module.namespaces), *(member.name for member in _globals(module))]
         objects = f"_{argument}_objects"
-        allowed = [quoted(module.name), argument, _list(_classes(module)), _list(others)]
+        counts = _counts((function.name, function) for function in module.functions)
+        allowed = [quoted(module.name), argument, _list(_classes(module)), _list(others), counts]
         yield call(f"{objects} = _Objects", allowed)
         for function in module.functions:
             yield _provide(function, f"{argument}[{quoted(function.name)}]", spelling)
@@ -349,10 +349,15 @@ def _provided(module: ImportModule, names: _Names, spelling: Spelling) -> Iterat
             yield _provide(member.function, call(f"{objects}.member", [*path, *silent]), spelling)
         return
     methods = _methods(module)
-    counts = ", ".join(f"{quoted(method)}: {len(function.params)}" for function, method in methods)
-    yield call("_check_host", [quoted(module.name), argument, f"{{{counts}}}"])
+    counts = _counts((method, function) for function, method in methods)
+    yield call("_check_host", [quoted(module.name), argument, counts])
     for function, method in methods:
         yield _provide(function, f"{argument}.{method}", spelling)
+
+
+def _counts(functions: Iterable[tuple[str, Function]]) -> str:
+    """Spell how many arguments functions take, by their names."""
+    return f"{{{', '.join(f'{quoted(name)}: {len(function.params)}' for name, function in functions)}}}"
 
 
 def _provide(function: Function, found: str, spelling: Spelling) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from externref_build.bindings.python.runtime.guests import _Guest, _Limits
@@ -15,32 +15,48 @@ from externref_build.bindings.python.runtime.values import _shown
 
 def _check_host(name: str, host: object, methods: Mapping[str, int]) -> None:
     """Raise TypeError unless a host has each method, for that many arguments."""
-    problems = []
-    for method, count in methods.items():
-        function = getattr(host, method, None)
-        if not callable(function):
-            problems.append(f"{method} is missing" if function is None else f"{method} is {_shown(function)}")
-            continue
-        try:
-            inspect.signature(function).bind(*range(count))
-        except TypeError:
-            problems.append(f"{method}{inspect.signature(function)} does not take {count} arguments")
-        except ValueError:  # written in C, without a signature
-            continue
+    found = {method: getattr(host, method, None) for method in methods}
+    problems = [problem for method, count in methods.items() for problem in _misfits(method, found[method], count)]
     if problems:
         raise TypeError(f"{_shown(host)} is no host for `{name}`: {'; '.join(problems)}")
+
+
+def _misfits(name: str, function: object, count: int) -> Iterator[str]:
+    """Yield what is wrong with a function that is to take that many arguments."""
+    if not callable(function):
+        yield f"{name} is missing" if function is None else f"{name} is {_shown(function)}, expected a function"
+        return
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError:
+        yield f"{name}{inspect.signature(function)} does not take {count} arguments"
+    except ValueError:  # written in C, without a signature
+        return
 
 
 class _Objects:
     """Objects of the host that a guest may use, by name: what was allowed, and of that what the guest declares."""
 
-    def __init__(self, name: str, allowed: Mapping[str, Any], classes: Sequence[str], others: Sequence[str]) -> None:
-        missing = [key for key in (*classes, *others) if key not in allowed]
+    def __init__(
+        self,
+        name: str,
+        allowed: Mapping[str, Any],
+        classes: Sequence[str],
+        others: Sequence[str],
+        functions: Mapping[str, int],
+    ) -> None:
+        wanted = (*classes, *others, *functions)
+        if not isinstance(allowed, Mapping):
+            raise TypeError(f"`{name}` is {_shown(allowed)}, expected a dictionary with {', '.join(wanted)}")
+        missing = [key for key in wanted if key not in allowed]
         if missing:
             raise TypeError(f"`{name}` lacks {', '.join(missing)}, which the plugin uses")
         for key in classes:
             if not isinstance(allowed[key], type):
                 raise TypeError(f"`{name}` has {_shown(allowed[key])} for {key}, expected a class")
+        problems = [problem for key, count in functions.items() for problem in _misfits(key, allowed[key], count)]
+        if problems:
+            raise TypeError(f"`{name}` does not fit: {'; '.join(problems)}")
         self.allowed = allowed
 
     def member(self, kind: str, owner: str, name: str, *, answers: bool = True) -> Callable[..., Any]:
