@@ -343,6 +343,41 @@ for (const text of ["four", "x".repeat(100)]) {
     assert found == [["GuestFault", message.format(length), True] for length in (4, 100)]
 
 
+LENDING = """(module
+  (import "host" "lend" (func $lend (param i32 i32)))
+  (import "host" "sum" (func $sum (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 8) "\\01\\02\\03")
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (i32.mul (memory.grow (i32.const 1)) (i32.const 65536)))
+  (func (export "run") (call $lend (i32.const 8) (i32.const 3)))
+  (func (export "pass") (param i32 i32 i32 i32 i32 i32) (result i32)
+    (call $sum (local.get 2) (local.get 3) (local.get 4) (local.get 5))))"""
+
+
+def test_lists_that_were_lent_pass_behind_others_though_the_memory_grows(tmp_path: Path) -> None:
+    rows = [
+        imported("host", "lend", [("lent", "bytes")]),
+        imported("host", "sum", [("first", "bytes"), ("second", {"option": "bytes"})], ["u32"]),
+        exported("run", []),
+        exported("pass", [("name", "str"), ("first", "bytes"), ("second", {"option": "bytes"})], ["u32"]),
+    ]
+    write_bindings(tmp_path, assemble(LENDING, *rows))
+    script = """
+import { load } from "./plug.js";
+const found = [];
+const sum = (first, second) => [...first, ...(second ?? [10])].reduce((total, value) => total + value);
+const lend = (lent) => found.push(plugin.pass("a name", lent.subarray(1), null));
+const lendAgain = (lent) => found.push(plugin.pass("a name", lent, lent));
+let plugin = await load({ host: { lend, sum } });
+plugin.run();
+plugin = await load({ host: { lend: lendAgain, sum } });
+plugin.run();
+out(found);
+"""
+    assert node(tmp_path, script) == [15, 12]
+
+
 def test_a_function_that_every_object_has_is_not_the_host_s(tmp_path: Path) -> None:
     names = ["constructor", "toString", "__proto__", "valueOf"]
     text = " ".join(f'(import "host" "{name}" (func))' for name in names)

@@ -183,7 +183,7 @@ def _return_to_guest(given: Sequence[Value]) -> Lines:
             f"if (!Array.isArray(result$) || result$.length !== {len(given)}) "
             f'throw wrong({quoted(label)}, "an array of {len(given)} values", result$);'
         )
-        lines.append(f"const [{', '.join(value.name for value in given)}] = result$;")
+        lines.append(f"let [{', '.join(value.name for value in given)}] = result$;")
     lines += _checks(given)
     returned = [f"pack({_send(value)})" if values.lies_in_memory(value.type) else _send(value) for value in given]
     lines.append(f"return {returned[0] if len(returned) == 1 else '[' + ', '.join(returned) + ']'};")
@@ -237,9 +237,13 @@ def _core(value_type: ValueType) -> ValType | None:
 
 
 def _checks(passed: Sequence[Value]) -> Lines:
-    """Refuse values of the host's that are none of their types, before any is sent to the guest's memory."""
-    sent_first = next((value for value in passed if values.lies_in_memory(value.type)), None)
-    return [line for value in passed for line in _check(value, value is sent_first)]
+    """Refuse values of the host's that are none of their types, before any is sent to the guest's memory.
+
+    A list that was lent from there is copied, if another value is sent before it: the memory may move for that.
+    """
+    in_memory = [value for value in passed if values.lies_in_memory(value.type)]
+    lines = [line for value in passed for line in _check(value, in_memory[:1] == [value])]
+    return lines + [f"{value.name} = copyOfOwn({value.name});" for value in in_memory[1:] if values.is_list(value.type)]
 
 
 def _send(value: Value) -> str:

@@ -95,7 +95,7 @@ const receiveBytes = (start, length) => {
   return new Uint8Array(memory.buffer, address, end - address);
 };
 
-const copyOfOwn = (values) => (values.buffer === bytes.buffer ? values.slice() : values);
+const copyOfOwn = (values) => (values?.buffer === bytes.buffer ? values.slice() : values);
 
 const sendBytes = (given) => {
   const values = copyOfOwn(given);

@@ -124,6 +124,11 @@ def lies_in_memory(value_type: ValueType) -> bool:
     return isinstance(value_type, (ListType, OptionType)) or value_type in ("str", "bytes")
 
 
+def is_list(value_type: ValueType) -> bool:
+    """Whether values are typed arrays, or nothing."""
+    return lies_in_memory(value_type) and _element(value_type) is not None
+
+
 def expected(value_type: ValueType, core: ValType | None) -> str:
     """Say what an error says was expected."""
     if isinstance(value_type, OptionType):
