@@ -404,6 +404,35 @@ def test_folders_are_read_or_written(reach: ModuleType, tmp_path: Path) -> None:
         assert plugin.opens(0, WRITE) == 0
 
 
+@pytest.mark.parametrize(
+    ("grant", "error", "words"),
+    [
+        (
+            {"directories": {"/data": "no such folder"}},
+            NotADirectoryError,
+            "directories of wasi has 'no such folder' for",
+        ),
+        ({"writable": {"/data": __file__}}, NotADirectoryError, "writable of wasi has"),
+        ({"stdin": "no such file"}, FileNotFoundError, "stdin of wasi is 'no such file'"),
+        ({"stdout": 3}, TypeError, "stdout of wasi is 3, expected a function that takes bytes"),
+        ({"args": "one text"}, TypeError, "args of wasi is 'one text', expected a sequence"),
+        ({"args": [b"bytes"]}, TypeError, "args of wasi has b'bytes', expected a str"),
+        ({"args": ["a\0b"]}, ValueError, "null character"),
+        ({"env": {"NUMBER": 1}}, TypeError, "env of wasi has 1, expected a str"),
+    ],
+)
+def test_what_cannot_be_granted_is_named(
+    reach: ModuleType, grant: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        reach.Reach.load(wasi=reach.Wasi(**grant))
+
+
+def test_grants_are_those_of_wasi(reach: ModuleType) -> None:
+    with pytest.raises(TypeError, match="wasi is True, expected a Wasi or None"):
+        reach.Reach.load(wasi=True)
+
+
 def test_an_exit_ends_the_plugin_not_the_host(reach: ModuleType) -> None:
     plugin = reach.Reach.load()
     with pytest.raises(reach.GuestTrap, match="exited with code 3"):

@@ -9,5 +9,5 @@ from __future__ import annotations
 
 from typing import Final
 
-MODULES: Final = ("failures", "system", "values", "engines", "guests", "public", "references", "unchecked", "hosts")
+MODULES: Final = ("failures", "values", "system", "engines", "guests", "public", "references", "unchecked", "hosts")
 """In the order in which they can follow one another."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import wasmtime
+
+from externref_build.bindings.python.runtime.values import _shown
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ def _grant(
     writer: Callable[[Callable[[bytes], object]], Callable[[bytes], int | None]],
 ) -> None:
     """Give a guest what was granted to it of the system, and nothing else; ``writer`` makes what takes its output."""
+    _check(wasi)
     config = wasmtime.WasiConfig()
     config.argv = list(wasi.args)
     config.env = list(wasi.env.items())
@@ -60,6 +64,29 @@ def _grant(
     ):
         if not granted:
             linker.define_func("wasi_snapshot_preview1", name, wasmtime.FuncType(params, [i32]), _refuse)
+
+
+def _check(wasi: Wasi) -> None:
+    """Raise TypeError, ValueError or OSError for what cannot be granted."""
+    if not isinstance(wasi, Wasi):
+        raise TypeError(f"wasi is {_shown(wasi)}, expected a Wasi or None")
+    if isinstance(wasi.args, str):
+        raise TypeError(f"args of wasi is {_shown(wasi.args)}, expected a sequence of texts")
+    for name, texts in (("args", wasi.args), ("env", [text for item in wasi.env.items() for text in item])):
+        for text in texts:
+            if not isinstance(text, str):
+                raise TypeError(f"{name} of wasi has {_shown(text)}, expected a str")
+            if "\0" in text:
+                raise ValueError(f"{name} of wasi has {_shown(text)}, which has a null character")
+    for name, write in (("stdout", wasi.stdout), ("stderr", wasi.stderr)):
+        if write is not None and not callable(write):
+            raise TypeError(f"{name} of wasi is {_shown(write)}, expected a function that takes bytes, or None")
+    if wasi.stdin is not None and not Path(wasi.stdin).exists():
+        raise FileNotFoundError(f"stdin of wasi is {_shown(wasi.stdin)}, where there is no file")
+    for name, folders in (("directories", wasi.directories), ("writable", wasi.writable)):
+        for seen, folder in folders.items():
+            if not Path(folder).is_dir():
+                raise NotADirectoryError(f"{name} of wasi has {_shown(folder)} for {seen}, where there is no folder")
 
 
 _NOT_CAPABLE: Final = 76
