@@ -217,6 +217,17 @@ def test_a_project_without_the_table_is_left_alone(front: Front) -> None:
     assert "build_externref" not in told
 
 
+def test_projects_without_the_table_do_not_wait_for_the_build_to_load(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "other"\nversion = "1.0"\n', encoding="utf-8")
+    script = (
+        "import sys, setuptools; from externref_build.backends.setuptools import finalize_distribution_options\n"
+        "finalize_distribution_options(setuptools.Distribution())\n"
+        "print(*sorted({name.split('.')[1] for name in sys.modules if name.startswith('externref_build.')}))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stdout.split() == ["_version", "backends", "config", "errors"]
+
+
 @pytest.mark.parametrize("command", ["build", "build_py", "sdist", "bdist_wheel"])
 def test_commands_of_the_project_itself(front: Front, command: str) -> None:
     """They run, and all of ours is done as well."""

@@ -20,11 +20,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from setuptools import Command, Distribution
+from setuptools import Command
 from setuptools.command.build import build
 from setuptools.command.sdist import sdist
 
 from externref_build.backends.reporting import errors_for_users
+from externref_build.backends.setuptools import is_active_in, project_dir
 from externref_build.build import (
     BuildResult,
     Progress,
@@ -41,7 +42,7 @@ from externref_build.build import (
     vendored_files,
     write_sboms,
 )
-from externref_build.config import Config, ConfigSettings, ModuleConfig, load_config, read_tool_table
+from externref_build.config import Config, ConfigSettings, ModuleConfig, load_config
 from externref_build.errors import ConfigError
 from externref_build.output import OngoingWork, write_whole
 
@@ -57,18 +58,8 @@ def add_commands() -> None:
         sdist.sub_commands = [*sdist.sub_commands, of_sdist]
 
 
-def is_active_in(distribution: Distribution) -> bool:
-    """Tell whether a project has a table ``[tool.externref]``."""
-    with errors_for_users():
-        return read_tool_table(_project_dir(distribution), "externref") is not None
-
-
 def _is_active(command: Command) -> bool:
     return is_active_in(command.distribution)
-
-
-def _project_dir(distribution: Distribution) -> Path:
-    return Path(distribution.src_root or ".").absolute()
 
 
 class _ExternrefCommand(Command):
@@ -101,7 +92,7 @@ class _ExternrefCommand(Command):
 
     @cached_property
     def _config(self) -> Config:
-        return load_config(_project_dir(self.distribution), config_settings=config_settings)
+        return load_config(project_dir(self.distribution), config_settings=config_settings)
 
     def _lib(self) -> Path:
         assert self.build_lib is not None, "setuptools finalizes a command before it uses it"
