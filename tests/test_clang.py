@@ -159,6 +159,17 @@ def test_values_pass_beside_references(tmp_path: Path) -> None:
     assert host("plain", 200, -1, 60_000, -1, 2**31, -1, 1, 0x1F600) == 200 + 60_000 + 2**31 + 0x1F600 + 1 - 3
 
 
+def test_what_a_host_makes_nothing_of_is_free_again(tmp_path: Path) -> None:
+    host = Host(keeper(tmp_path, "zig", FREESTANDING, "-O1"))
+    memory = host.exports["memory"]
+    assert isinstance(memory, wasmtime.Memory)
+    sizes = set()
+    for _ in range(200):
+        assert host("cabi_realloc", host("cabi_realloc", 0, 0, 1, 60_000), 60_000, 1, 0) == 1
+        sizes.add(memory.size(host.store))
+    assert len(sizes) == 1
+
+
 def test_null_where_none_is_declared_is_a_trap(tmp_path: Path) -> None:
     host = Host(keeper(tmp_path, "zig", FREESTANDING, "-O1"))
     with pytest.raises(wasmtime.Trap, match="unreachable"):
@@ -285,6 +296,14 @@ def test_only_what_changed_is_compiled_again(tmp_path: Path) -> None:
     (tmp_path / "guest/include/shared.h").write_text(TWO_FILES["guest/include/shared.h"].replace("EXTRA 1", "EXTRA 10"))
     build(tmp_path)
     assert Host(path)("b", Thing(5)) == 16
+
+
+def test_sources_with_names_alike_do_not_share_an_object(tmp_path: Path) -> None:
+    names = ("a_/b", "a/_b", "a/%b", "a%/b")
+    export = '#include "externref.h"\nEXTERNREF_EXPORT("f%d", u32, f%d) { return %d; }\n'
+    project(tmp_path, {f"{name}.c": export % ((number,) * 3) for number, name in enumerate(names)}, sources=["a*/*.c"])
+    host = Host(build(tmp_path))
+    assert [host(f"f{number}") for number in range(len(names))] == [0, 1, 2, 3]
 
 
 def test_the_same_bytes_in_another_folder(tmp_path: Path) -> None:
