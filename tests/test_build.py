@@ -183,6 +183,25 @@ def test_debug_info_can_go(tmp_path: Path) -> None:
     assert b".debug_info" not in without
 
 
+def test_functions_of_one_name_and_two_types_are_told(tmp_path: Path) -> None:
+    module = project(tmp_path)
+    calls = 'extern "C" { fn write(x: u64) -> u64; }\npub fn call(x: u64) -> u64 { unsafe { write(x) } }\n'
+    write(
+        tmp_path,
+        {
+            "guest/Cargo.toml": MANIFEST + '[dependencies]\ninner = { path = "inner" }\n',
+            "guest/src/lib.rs": SAME
+            + '#[no_mangle]\npub extern "C" fn f(x: u64) -> u64 { inner::call(x) }\n'
+            + '#[no_mangle]\npub extern "C" fn write(x: u32) -> u32 { x }\n',
+            "guest/inner/Cargo.toml": '[package]\nname = "inner"\nversion = "0.1.0"\nedition = "2021"\n',
+            "guest/inner/src/lib.rs": calls,
+        },
+    )
+    told = io.StringIO()
+    build_module(module, progress=Progress(told))
+    assert "Warning there are two functions of the name `write` with different types" in told.getvalue()
+
+
 def test_folders_of_the_builder_in_debug_info_are_told(tmp_path: Path) -> None:
     """There are none, except under a wrapper of rustc, which would otherwise share nothing with other folders."""
     module = project(tmp_path)

@@ -33,6 +33,23 @@ _IS_UNKNOWN = re.compile(r"\bfeature required\b|\bnot enabled\b|\bis disabled\b|
 """What wasmtime says of instructions and types that it knows by name only, such as those of legacy exceptions."""
 
 
+_MISMATCH = "signature_mismatch:"
+"""How wasm-ld names what it puts in place of a function that is called by another type than its own: it traps."""
+
+
+def mismatched_functions(source: bytes) -> list[str]:
+    """Return the names of functions that a linked module calls by another type than they have."""
+    if _MISMATCH.encode() not in source:
+        return []
+    from externref_build.processor.labels import FuncLabels
+    from externref_build.wasm.decoding import decode_module
+
+    module = decode_module(source)
+    labels = FuncLabels(module)
+    names = {labels.describe(func) for func in range(len(module.func_imports), module.func_count)}
+    return sorted(name.removeprefix(_MISMATCH) for name in names if name.startswith(_MISMATCH))
+
+
 def check_result(source: bytes, result: bytes, report: Report) -> str | None:
     """See that a processed module validates, and that what was declared has become references.
 

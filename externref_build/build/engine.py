@@ -168,6 +168,7 @@ def build_module(
     if module.debug_info == "split":
         result, files = _split_debug_info(result, guest, path, progress)
     _warn_of_paths(result, guest.workspace_root, module, progress)
+    _warn_of_mismatches(source, progress)
     written = write_whole(path, result)
     progress.step("Wrote" if written else "Kept", f"{path}" if written else f"{path}, which is unchanged")
     for name, content in hosts.items():
@@ -260,6 +261,16 @@ def _warn_of_paths(result: bytes, workspace_root: Path, module: ModuleConfig, pr
         progress.warn(
             f"the module names the folder {workspace_root}, most likely in debug info of a crate of the workspace; "
             'debug-info = "strip" in [tool.externref] leaves it out'
+        )
+
+
+def _warn_of_mismatches(source: bytes, progress: Progress) -> None:
+    from externref_build.build.checks import mismatched_functions
+
+    for name in mismatched_functions(source):
+        progress.warn(
+            f"there are two functions of the name `{name}` with different types, and calls of one by the type of the "
+            "other trap; libraries of C have functions such as `read` and `write`: give yours another name"
         )
 
 
