@@ -190,7 +190,9 @@ class _Build:
         return path.relative_to(self.module.project_dir).as_posix()
 
     def _object(self, shown: str) -> Path:
-        return self.folder / f"{shown.replace('_', '__').replace('/', '_')}.o"
+        # No two paths make one name.
+        name = shown.replace("%", "%%").replace("_", "%_").replace("/", "_")
+        return self.folder / f"{name}.o"
 
     def _preprocessed(self, source: Path) -> Step:
         """Return the step that puts what a source includes into it, and leaves its macros as they are."""
