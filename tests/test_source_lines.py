@@ -52,6 +52,17 @@ def test_the_lines_are_those_of_an_independent_reader(path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
+def test_a_line_is_the_same_whatever_else_is_asked_for(path: Path) -> None:
+    """What is not asked for is passed over without being read."""
+    module = path.read_bytes()
+    sections = {name: memoryview(content) for name, content in debug_sections(module).items()}
+    together = source_lines(sections, range(2, len(module)))
+    assert len(together) > 20
+    for address in sorted({*together, max(together) + 1})[::9]:
+        assert source_lines(sections, [address]) == {key: value for key, value in together.items() if key == address}
+
+
 LINES_5 = b"\5\0\4\0\x20\0\0\0\1\1\1\0\1\1"
 """The header of a unit of DWARF 5, up to the formats of directories and files."""
 

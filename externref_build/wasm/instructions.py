@@ -26,12 +26,12 @@ from externref_build.wasm.types import (
     decode_val_type,
 )
 
-_ONLY = b"+" if sys.version_info >= (3, 11, 5) else b""
+POSSESSIVE = b"+" if sys.version_info >= (3, 11, 5) else b""
 """Makes a repetition possessive, which saves time. Before 3.11.5, Python had it wrong (CPython's issue 106052)."""
 
-_LEB32 = rb"[\x80-\xff]{0,4}%b[\x00-\x7f]" % _ONLY
-_LEB64 = rb"[\x80-\xff]{0,9}%b[\x00-\x7f]" % _ONLY
-_RUN_LENGTH = b"{0,256}" + _ONLY
+_LEB32 = rb"[\x80-\xff]{0,4}%b[\x00-\x7f]" % POSSESSIVE
+_LEB64 = rb"[\x80-\xff]{0,9}%b[\x00-\x7f]" % POSSESSIVE
+_RUN_LENGTH = b"{0,256}" + POSSESSIVE
 """How many instructions one match passes over; bounded, or a match could need much memory to backtrack."""
 
 _SHORT_MEMARG = rb"[\x00-\x3f]" + _LEB64

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from externref_build.processor.dwarf.codemap import CodeMap
 from externref_build.processor.dwarf.section import (
+    U32,
     Section,
     Unit,
     UnreadableError,
@@ -22,13 +23,19 @@ from externref_build.processor.dwarf.section import (
     uleb,
     unsigned,
 )
+from externref_build.processor.dwarf.sequences import (
+    ADVANCE_PC,
+    CONST_ADD_PC,
+    FIXED_ADVANCE_PC,
+    LEB,
+    OPERAND_COUNTS,
+    RUN,
+    plain_opcodes,
+    read_sequence,
+)
 
-_EXTENDED, _COPY, _ADVANCE_PC, _ADVANCE_LINE, _CONST_ADD_PC, _FIXED_ADVANCE_PC = 0, 1, 2, 3, 8, 9
+_EXTENDED, _COPY = 0, 1
 _END_SEQUENCE, _SET_ADDRESS = 1, 2
-_OPERAND_COUNTS = bytes([0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1])
-_LEB = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
-_RUN = 5000
-"""Opcodes that one match of a regular expression takes at most, which bounds its memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ class _Header:
     @property
     def is_standard(self) -> bool:
         """Whether all opcodes are known, and their operands are as specified."""
-        return _OPERAND_COUNTS.startswith(self.operand_counts)
+        return OPERAND_COUNTS.startswith(self.operand_counts)
 
     @property
     def const_advance(self) -> int:
@@ -76,7 +83,11 @@ def _patch_unit(section: Section, unit: Unit, code_map: CodeMap) -> None:
         return
     position = header.program
     while position < unit.end:
-        end = _shift_sequence(section, data, position, header, code_map) if header.is_standard else None
+        end = None
+        if header.is_standard:
+            end = _shift_at_once(section, data, position, header, code_map)
+            if end is None:
+                end = _shift_sequence(section, data, position, header, code_map)
         if end is None:
             end, program = _rewrite_sequence(data, position, header, code_map)
             section.splice(position, end, program)
@@ -107,23 +118,19 @@ def _header(data: memoryview, unit: Unit) -> _Header | None:
 
 
 @lru_cache
-def _plain_opcodes(opcode_base: int) -> re.Pattern[bytes]:
+def _plain_run(opcode_base: int) -> re.Pattern[bytes]:
     """Match a run of opcodes that advance by what fits into one special opcode, or not at all."""
-    alternatives = [b"[\\x%02x-\\xff]+" % opcode_base]
-    for opcode in range(1, opcode_base):
-        if opcode not in (_ADVANCE_PC, _FIXED_ADVANCE_PC):
-            alternatives.append(b"\\x%02x" % opcode + _LEB * _OPERAND_COUNTS[opcode - 1])
-    return re.compile(b"(?s)(?:%s){0,%d}" % (b"|".join(alternatives), _RUN))
+    return re.compile(b"(?:%b|%b+){0,%d}" % (*plain_opcodes(opcode_base), RUN))
 
 
 @lru_cache
 def _advances(opcode_base: int, line_range: int) -> tuple[re.Pattern[bytes], bytes]:
     """Match the opcodes with operands among the plain ones; and by how much each other opcode advances."""
-    with_operand = [opcode for opcode in range(1, opcode_base) if _OPERAND_COUNTS[opcode - 1]]
-    pattern = re.compile(b"[%s]%s" % (b"".join(b"\\x%02x" % opcode for opcode in with_operand), _LEB))
+    with_operand = [opcode for opcode in range(1, opcode_base) if OPERAND_COUNTS[opcode - 1]]
+    pattern = re.compile(b"[%s]%s" % (b"".join(b"\\x%02x" % opcode for opcode in with_operand), LEB))
     advances = [(opcode - opcode_base) // line_range if opcode >= opcode_base else 0 for opcode in range(256)]
-    if opcode_base > _CONST_ADD_PC:
-        advances[_CONST_ADD_PC] = (255 - opcode_base) // line_range
+    if opcode_base > CONST_ADD_PC:
+        advances[CONST_ADD_PC] = (255 - opcode_base) // line_range
     return pattern, bytes(advances)
 
 
@@ -166,11 +173,28 @@ class _Reach:
         return self._address + exact < self._limit
 
 
+def _shift_at_once(section: Section, data: memoryview, position: int, header: _Header, code_map: CodeMap) -> int | None:
+    """Move all addresses of a sequence by one distance; return its end, or None if that takes a closer look."""
+    sequence = read_sequence(data, position, len(data), header.opcode_base, header.const_advance)
+    if sequence is None:
+        return None
+    if sequence.addresses:
+        first, last = min(sequence.addresses), max(sequence.addresses)
+        if code_map(first) is None:
+            return None
+        _, limit, distance = code_map.piece(first)
+        if last + sequence.reach >= limit or last + distance >= 1 << 32:
+            return None
+        for place, address in zip(sequence.places, sequence.addresses, strict=True):
+            U32.pack_into(section.out, place, address + distance)
+    return sequence.end
+
+
 def _shift_sequence(
     section: Section, data: memoryview, position: int, header: _Header, code_map: CodeMap
 ) -> int | None:
     """Move a sequence whose rows all move by one distance; return its end, or None if the distance changes."""
-    plain = _plain_opcodes(header.opcode_base)
+    plain = _plain_run(header.opcode_base)
     reach = _Reach(data, header)
     moves: list[tuple[int, int, int]] = []
     while position < len(data):
@@ -198,10 +222,10 @@ def _shift_sequence(
                 if moved is not None:
                     moves.append((start + 1, length - 1, moved))
                 reach.start(address, None if moved is None else code_map.piece(address)[1])
-        elif opcode == _ADVANCE_PC:
+        elif opcode == ADVANCE_PC:
             advance, position = uleb(data, position + 1)
             reach.advance(advance)
-        elif opcode == _FIXED_ADVANCE_PC:
+        elif opcode == FIXED_ADVANCE_PC:
             reach.advance(u16(data, position + 1))
             position += 3
         else:
@@ -245,14 +269,14 @@ def _rewrite_sequence(data: memoryview, position: int, header: _Header, code_map
                 advanced = 0
                 row_start = position
                 continue
-        elif opcode == _ADVANCE_PC:
+        elif opcode == ADVANCE_PC:
             advance, position = uleb(data, position)
             advanced += advance
             continue
-        elif opcode == _CONST_ADD_PC:
+        elif opcode == CONST_ADD_PC:
             advanced += header.const_advance
             continue
-        elif opcode == _FIXED_ADVANCE_PC:
+        elif opcode == FIXED_ADVANCE_PC:
             advanced += u16(data, position)
             position += 2
             continue
@@ -284,9 +308,9 @@ def _rewrite_sequence(data: memoryview, position: int, header: _Header, code_map
 def _row(header: _Header, opcode: int, advance: int, raw: bytes) -> bytes:
     """Encode an advance by `advance` bytes and the opcode that appends a row."""
     if opcode < header.opcode_base:
-        return (bytes([_ADVANCE_PC]) + minimal_uleb(advance) if advance else b"") + raw
+        return (bytes([ADVANCE_PC]) + minimal_uleb(advance) if advance else b"") + raw
     lines = (opcode - header.opcode_base) % header.line_range
     special = header.opcode_base + lines + advance * header.line_range
     if special <= 0xFF:
         return bytes([special])
-    return bytes([_ADVANCE_PC]) + minimal_uleb(advance) + bytes([header.opcode_base + lines])
+    return bytes([ADVANCE_PC]) + minimal_uleb(advance) + bytes([header.opcode_base + lines])

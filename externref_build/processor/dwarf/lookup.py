@@ -6,8 +6,10 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 
 from externref_build.errors import MalformedModuleError
+from externref_build.processor.dwarf.sequences import OPERAND_COUNTS, read_sequence
 from externref_build.wasm.reader import Reader
 
 _STRING, _BLOCK, _DATA1, _DATA2, _DATA4, _DATA8, _DATA16 = 0x08, 0x09, 0x0B, 0x05, 0x06, 0x07, 0x1E
@@ -61,20 +63,43 @@ def _read_unit(unit: Reader, sections: Sections, wanted: list[int], found: dict[
     line_base = int.from_bytes(unit.take(1), "little", signed=True)
     line_range, opcode_base = unit.byte(), unit.byte()
     program = _Program(minimum_length, line_base, line_range or 1, opcode_base, unit.take(max(opcode_base - 1, 0)))
-    files = _read_files_5(unit, sections) if version == 5 else _read_files_4(unit)
+    tables = Reader(unit.data, unit.offset, unit.end)
     unit.offset = program_start
+
+    @cache
+    def files() -> dict[int, str]:
+        return _read_files_5(tables, sections) if version == 5 else _read_files_4(tables)
 
     def report(start: int, end: int, file: int, line: int) -> None:
         first, behind = bisect_left(wanted, start), bisect_left(wanted, end)
-        if line:
-            found.update((address, f"{files.get(file, '?')}:{line}") for address in wanted[first:behind])
+        if line and first < behind:
+            found.update((address, f"{files().get(file, '?')}:{line}") for address in wanted[first:behind])
             del wanted[first:behind]
 
-    _run(unit, program, wanted, report)
+    while wanted and not unit.at_end():
+        if not _pass_over(unit, program, wanted):
+            _run_sequence(unit, program, wanted, report)
 
 
-def _run(unit: Reader, program: _Program, wanted: list[int], report: Callable[[int, int, int, int], None]) -> None:
-    """Run a line program; ``report`` gets range of addresses, file and line of each row that may be wanted."""
+def _pass_over(unit: Reader, program: _Program, wanted: list[int]) -> bool:
+    """Pass over a sequence of which it is plain that it covers no address that is wanted."""
+    if program.minimum_length != 1 or not OPERAND_COUNTS.startswith(program.operand_counts):
+        return False
+    const_advance = (255 - program.opcode_base) // program.line_range
+    sequence = read_sequence(unit.data, unit.offset, unit.end, program.opcode_base, const_advance)
+    if sequence is None or not sequence.addresses:
+        return False
+    position = bisect_left(wanted, min(sequence.addresses))
+    if position < len(wanted) and wanted[position] <= max(sequence.addresses) + sequence.reach:
+        return False
+    unit.offset = sequence.end
+    return True
+
+
+def _run_sequence(
+    unit: Reader, program: _Program, wanted: list[int], report: Callable[[int, int, int, int], None]
+) -> None:
+    """Run a program to the end of a sequence; ``report`` gets range, file and line of each row that may be wanted."""
     data, offset, end = unit.data, unit.offset, unit.end
     opcode_base, line_base, line_range = program.opcode_base, program.line_base, program.line_range
     address, file, line = 0, 1, 1
@@ -105,7 +130,7 @@ def _run(unit: Reader, program: _Program, wanted: list[int], report: Callable[[i
                 if extended == 1 and 0 <= start < address:
                     report(start, address, row_file, row_line)
                 if extended == 1:
-                    address, file, line, start, next_wanted = 0, 1, 1, -1, -1
+                    return
             elif opcode == 2:
                 address += unit.u64() * program.minimum_length
             elif opcode == 3:
@@ -124,6 +149,7 @@ def _run(unit: Reader, program: _Program, wanted: list[int], report: Callable[[i
             position = bisect_left(wanted, address)
             next_wanted = wanted[position] if position < len(wanted) else 1 << 64
         start, row_file, row_line = address, file, line
+    unit.offset = end
 
 
 def _read_files_4(unit: Reader) -> dict[int, str]:
