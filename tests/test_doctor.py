@@ -90,6 +90,13 @@ def test_a_configuration_that_cannot_be_meant(tmp_path: Path) -> None:
     assert "unknown key profil, did you mean profile?" in done.stdout
 
 
+def test_a_configuration_does_not_steer_the_terminal(tmp_path: Path) -> None:
+    project(tmp_path, '"profil\\u001b[2J" = "dev"')
+    told = command_line("doctor", folder=tmp_path, environ={}).stdout
+    assert r"unknown key profil\x1b[2J, did you mean profile?" in told
+    assert "\x1b" not in told
+
+
 @pytest.mark.once
 @pytest.mark.parametrize("by", ["key", "cargo"])
 def test_the_target_that_the_project_needs(tmp_path: Path, toolchain: None, by: str) -> None:

@@ -31,11 +31,11 @@ def _show(checks: Sequence[Check]) -> None:
     width = max(len(check.name) for check in checks)
     for check in checks:
         state = terminal.paint(f"{check.state:<8}", STYLES[check.state], sys.stdout)
-        terminal.show(f"{state}  {check.name:<{width}}  {check.detail}")
+        terminal.show(f"{state}  {check.name:<{width}}  {terminal.printable(check.detail)}")
         if check.looked_for:
-            terminal.show(f"{'':{width + 12}}looked for: {check.looked_for}")
+            terminal.show(f"{'':{width + 12}}looked for: {terminal.printable(check.looked_for)}")
         for line in (check.remedy or "").splitlines():
-            terminal.show(f"{'':{width + 12}}{line}")
+            terminal.show(f"{'':{width + 12}}{terminal.printable(line)}")
     missing = [check.name for check in checks if check.state == "missing"]
     terminal.show()
     terminal.show(f"missing: {', '.join(missing)}" if missing else "everything that a build needs is there")
