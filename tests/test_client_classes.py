@@ -12,6 +12,8 @@ import pytest
 from c_projects import COMPILERS, FREESTANDING, STRICT, WASI, build, cells, mtimes, project
 from javascript_hosts import node
 
+from externref_build.wasm.decoding import decode_module
+
 pytestmark = pytest.mark.once
 
 SOURCES = Path(__file__).parent / "guests" / "c" / "client"
@@ -467,3 +469,15 @@ def test_macros_and_client_classes_go_together(tmp_path: Path) -> None:
         assert plugin.lend() is given
         assert plugin.look() is lent
         assert plugin.live_references == 3, "any, kept, first"
+
+
+@pytest.mark.parametrize("name", ["\u00c4pfel", "\U00010400"])
+def test_names_may_have_letters_of_any_script(name: str, tmp_path: Path) -> None:
+    source = (
+        '#include "externref.hpp"\n'
+        f"namespace client {{ class {name} {{ public: int {name.lower()}(); }}; extern {name} &it; }}\n"
+        f'EXTERNREF_EXPORT("f", s32, f) {{ return client::it.{name.lower()}(); }}\n'
+    )
+    module = build(project(tmp_path, {"guest/a.cpp": source}))
+    imports = {entry.name for entry in decode_module(module.read_bytes()).imports}
+    assert imports >= {f"[method]{name}.{name.lower()}", "[global]it"}

@@ -151,4 +151,4 @@ def _returned(value: Value, call: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text)
+    return json.dumps(text, ensure_ascii=False)
