@@ -394,6 +394,25 @@ def test_a_function_that_every_object_has_is_not_the_host_s(tmp_path: Path) -> N
     assert node(tmp_path, script) == [lines, [line for line in lines if "toString" not in line]]
 
 
+def test_static_members_are_the_class_s_own(tmp_path: Path) -> None:
+    names = [f"[static]Maker.{name}" for name in ("apply", "bind", "call", "toString")]
+    functions = "".join(f'(import "client" "{name}" (func (param externref) (result externref)))' for name in names)
+    thing = {"ref": "Thing"}
+    rows = [imported("client", name, [("given", thing)], [thing]) for name in names]
+    write_bindings(tmp_path, assemble(f"(module {functions})", *rows))
+    script = """
+import { load } from "./plug.js";
+function Maker(x) { this.x = x; }
+class Owner { static apply() {} static bind() {} static call() {} static toString() {} }
+const problems = await load({ client: { Maker } }).catch((error) => error.message);
+out([problems, (await load({ client: { Maker: Owner } })).closed]);
+"""
+    problems, closed = node(tmp_path, script)
+    assert problems.count("is a function, expected a function of its own") == 4
+    assert "client.Maker.call is a function" in problems
+    assert closed is False
+
+
 @pytest.mark.parametrize(
     "name",
     ["[get]Vector.constructor", "[method]Vector.constructor", "[static]Vector.prototype", "[set]Vector.prototype"],

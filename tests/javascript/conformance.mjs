@@ -667,6 +667,7 @@ test("a host that lacks something is told all of it at once", async ({ load, sta
   await rejected(load(), "TypeError", "imports.host is undefined");
   await rejected(load(null), "TypeError", "imports.host is undefined");
   await rejected(start({}, { client: { Vector: {}, origin } }), "TypeError", "client.Vector is an object of class Object, expected a class");
+  await rejected(start({}, { client: { Vector: class {}, origin } }), "TypeError", "client.Vector.zero is missing, expected a function of its own");
 });
 
 test("a host may be an instance of a class", async ({ load, start }) => {

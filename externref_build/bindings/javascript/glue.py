@@ -309,8 +309,11 @@ def _check_class(this: Value, allowed: str) -> Lines:
 
 
 def _needed(model: Model) -> list[str]:
-    """List what the host must provide: module, name, kind, what errors say was expected, number of arguments."""
-    found: dict[tuple[str, str], str] = {}
+    """List what the host must provide: module, name, kind, what errors say was expected, and a detail.
+
+    That is the number of arguments of a function, and the name of a static member.
+    """
+    found: dict[tuple[str, ...], str] = {}
     for module in model.imports:
         for function in module.functions:
             params = ", ".join(param.name for param in function.params)
@@ -328,6 +331,9 @@ def _needed(model: Model) -> list[str]:
                 kind, form = "namespace", "an object with functions"
             if (module.name, name) not in found or kind == "class":
                 found[module.name, name] = f"[{', '.join(map(quoted, [module.name, name, kind, form]))}]"
+            if member.kind == "static":
+                row = [module.name, name, "static", "a function of its own", member.name]
+                found[module.name, name, member.name] = f"[{', '.join(map(quoted, row))}]"
     return list(found.values())
 
 

@@ -79,20 +79,26 @@ const none = (what) => new GuestFault(`${what} is null, which the plugin's inter
 const alien = (what, value) =>
   new GuestFault(`${what} was called with ${shown(value)}, which is no instance of the class that the host allows`);
 
-const problemWith = (imports, [module, name, kind, form, arity]) => {
+const problemWith = (imports, [module, name, kind, form, detail]) => {
   const object = imports?.[module];
   if (object === null || (typeof object !== "object" && typeof object !== "function")) {
     return `imports.${module} is ${shown(object)}, expected an object with what the plugin imports from it`;
   }
   const value = object[name];
   const what = `${module}.${name}`;
+  if (kind === "static") {
+    const found = value?.[detail];
+    const isOwn = typeof found === "function" && found !== Function.prototype[detail];
+    if (value === undefined || value === null || isOwn) return undefined;
+    return `${what}.${detail} is ${found === undefined ? "missing" : shown(found)}, expected ${form}`;
+  }
   const isEveryones = name === "constructor" || name === "__proto__" || value === Object.prototype[name];
   const inherited = isEveryones && !Object.hasOwn(object, name);
   if (value === undefined || inherited) return `${what} is missing, expected ${form}`;
   if (kind === "value" || (kind === "type" && typeof value?.[Symbol.hasInstance] === "function")) return undefined;
   if (kind === "namespace" && typeof value === "object" && value !== null) return undefined;
   if (typeof value !== "function") return `${what} is ${shown(value)}, expected ${form}`;
-  if (kind === "function" && value.length > arity) return `${what} takes ${value.length} arguments, expected ${form}`;
+  if (kind === "function" && value.length > detail) return `${what} takes ${value.length} arguments, expected ${form}`;
   return undefined;
 };
 
