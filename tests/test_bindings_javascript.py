@@ -486,6 +486,7 @@ ACCEPTED = [
     "using other = await load({ host, plain, client }, 'https://example.org/plug.wasm');",
     "const count: number = other.liveReferences;",
     "const { str } = plugin; str('x'); plugin.close();",
+    "plugin.pass_null(); plugin.option_bytes();",
     "declare const error: unknown; if (error instanceof GuestPanic) { const line: number = error.line + 1; }",
     "const typed: Host<Thing> = host; const every: Imports<Thing, Vector> = { host, plain, client };",
 ]
@@ -617,6 +618,30 @@ def test_typescript_knows_functions_of_the_guest(tsc: Callable[[Path, str], list
         "plugin.listen(new Wrong());",
     ]
     assert [int(error.split(":")[1]) for error in tsc(tmp_path, "\n".join(lines))] == [8, 9]
+
+
+def test_what_may_be_nothing_can_be_left_out_at_the_end(tsc: Callable[[Path, str], list[str]], tmp_path: Path) -> None:
+    nothing, note = {"option": "str"}, {"ref": "Note", "null": True}
+    params = [("type", nothing), ("symbol", "u32"), ("from", nothing), ("in", note)]
+    functions = """
+      (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8))
+      (func (export "call") (param i32 i32 i32 i32 i32 externref))"""
+    module = assemble(f'(module (memory (export "memory") 1) {functions})', exported("call", params))
+    write_bindings(tmp_path, module)
+    program = """
+import { load } from "./plug.js";
+const plugin = await load();
+plugin.call("a", 1);
+plugin.call(undefined, 1, "b");
+plugin.call(null, 1, undefined, null);
+plugin.call("a");
+plugin.call("a", 1, 2);
+"""
+    assert tsc(tmp_path, program) == ["use.ts:7:TS2554", "use.ts:8:TS2345"]
+    declared = (tmp_path / "plug.d.ts").read_text()
+    assert (
+        "call: (type: string | null | undefined, symbol: number, from?: string | null, in_?: Note | null)" in declared
+    )
 
 
 def test_hostile_names_are_types_like_any_other(tsc: Callable[[Path, str], list[str]], tmp_path: Path) -> None:

@@ -11,7 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from externref_build.bindings.javascript import values
-from externref_build.bindings.javascript.names import MADE_BY, RESERVED, comment, distinct, export_names, member, quoted
+from externref_build.bindings.javascript.names import (
+    MADE_BY,
+    RESERVED,
+    WORDS,
+    comment,
+    distinct,
+    export_names,
+    member,
+    quoted,
+)
 from externref_build.bindings.model import WASI_MODULE, Function, ImportModule, Member, Model, Parameter
 from externref_build.errors import BindingError
 from externref_build.value_types import FunctionType, OptionType, ResourceType, ValueType
@@ -178,10 +187,8 @@ class _Writer:
         if isinstance(value_type, OptionType):
             return self.value(value_type.inner, core, given=given) + nothing
         if isinstance(value_type, FunctionType):
-            params = ", ".join(
-                f"argument{index}: {self.value(param, None, given=True, unknown=unknown)}"
-                for index, param in enumerate(value_type.params, 1)
-            )
+            arguments = [self.value(param, None, given=True, unknown=unknown) for param in value_type.params]
+            params = _spelled([f"argument{index}" for index, _ in enumerate(arguments, 1)], arguments)
             spelled = f"({params}) => {self._result(value_type.results, (), given=False, unknown=unknown)}"
             return f"({spelled}) | null" if value_type.nullable else spelled
         return values.typescript(value_type, core)
@@ -196,11 +203,12 @@ class _Writer:
         return spelled[0] if len(spelled) == 1 else f"[{', '.join(spelled)}]" if spelled else "void"
 
     def _params(self, params: Sequence[Parameter], *, given: bool, unknown: bool = False) -> str:
-        names = distinct([param.name for param in params], RESERVED)
-        return ", ".join(
-            f"{name}: {self.value(param.type, param.core[0] if param.core else None, given=given, unknown=unknown)}"
-            for name, param in zip(names, params, strict=True)
-        )
+        names = distinct([param.name for param in params], WORDS)
+        spelled = [
+            self.value(param.type, param.core[0] if param.core else None, given=given, unknown=unknown)
+            for param in params
+        ]
+        return _spelled(names, spelled)
 
     def _function(self, function: Function, *, given: bool) -> str:
         """Spell the type of a function; ``given`` by the host, or the guest's."""
@@ -340,6 +348,18 @@ class _Writer:
 
 
 _ON_OBJECTS: Final = ("method", "get", "set")
+_MAY_BE_LEFT_OUT: Final = " | undefined"
+
+
+def _spelled(names: Sequence[str], types: Sequence[str]) -> str:
+    """Spell parameters; those at the end that may be undefined can be left out."""
+    needed = max((index for index, found in enumerate(types, 1) if not found.endswith(_MAY_BE_LEFT_OUT)), default=0)
+    required = [f"{name}: {found}" for name, found in zip(names[:needed], types[:needed], strict=True)]
+    optional = [
+        f"{name}?: {found.removesuffix(_MAY_BE_LEFT_OUT)}"
+        for name, found in zip(names[needed:], types[needed:], strict=True)
+    ]
+    return ", ".join([*required, *optional])
 
 
 def _value_types(function: Function) -> Iterator[ValueType]:

@@ -19,18 +19,23 @@ MADE_BY: Final = f"Made by externref-build {__version__}: build the plugin again
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 _WORDS: Final = (
-    "abstract any arguments as async await bigint boolean break case catch class const constructor continue debugger "
-    "declare default delete do else enum eval export extends false finally for from function get if implements import "
-    "in infer instanceof interface is keyof let module namespace never new null number object of package private "
-    "protected public readonly require return set static string super switch symbol this throw true try type typeof "
-    "undefined unique unknown var void while with yield"
+    "arguments await break case catch class const continue debugger default delete do else enum eval export extends "
+    "false finally for function if implements import in instanceof interface let new null package private protected "
+    "public return static super switch this throw true try typeof undefined var void while with yield"
+)
+_WORDS_OF_TYPES: Final = (
+    "abstract any as async bigint boolean constructor declare from get infer is keyof module namespace never number "
+    "object of readonly require set string symbol type unique unknown"
 )
 _GLOBALS: Final = (
     "Array ArrayBuffer BigInt BigInt64Array BigUint64Array Error Float32Array Float64Array Int16Array Int32Array "
     "Int8Array Map Math Number Object Promise RangeError Reflect Response String Symbol TextDecoder TextEncoder "
     "TypeError URL Uint16Array Uint32Array Uint8Array WebAssembly crypto document fetch globalThis performance process"
 )
-RESERVED: Final = frozenset(_WORDS.split()) | frozenset(_GLOBALS.split())
+WORDS: Final = frozenset(_WORDS.split())
+"""Identifiers that are words of JavaScript, which no parameter can have for a name."""
+
+RESERVED: Final = WORDS | frozenset(_WORDS_OF_TYPES.split()) | frozenset(_GLOBALS.split())
 """Identifiers that are words of either language, or globals that generated code uses."""
 
 PLUGIN_MEMBERS: Final = frozenset({"close", "closed", "liveReferences", "then"})
