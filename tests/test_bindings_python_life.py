@@ -48,6 +48,8 @@ GUEST = f"""(module {PRELUDE}
         (call $panic (i32.const 100) (i32.const 8) (i32.const 120) (i32.const 10) (i32.const 42) (i32.const 7))
         unreachable)
     (func (export "traps") (drop (i32.div_u (i32.const 1) (i32.const 0))))
+    (func (export "fails") (param i32) (result i32) (if (local.get 0)
+        (then (call $fail (i32.const 100) (i32.const 8)) (call $later (i32.const 1)))) (i32.const 0))
     (func $alloc::rust_oom (export "runs_out_of_memory") unreachable)
     (func $externref.insert unreachable)
     (func (export "runs_out_of_references") (call $externref.insert))
@@ -77,6 +79,7 @@ INTERFACE = (
     exported("keep", [("thing", {"own": "Thing", "null": True})]),
     exported("call_give", [], [{"own": "Thing"}]),
     exported("hands_out", [("index", "u32")]),
+    exported("fails", [("how", "s32")], ["s32"], error="str"),
     exported("bad_text", [], ["str"]),
     exported("far_text", [], ["bytes"]),
     exported("bad_char", [], ["char"]),
@@ -449,6 +452,18 @@ def test_a_host_may_call_the_plugin_from_within(life: ModuleType) -> None:
     thing = Thing()
     with life.Life.load(Host(use=use)) as plugin:
         assert plugin.call_use(thing) == 20
+
+
+def test_a_failure_outlives_what_is_called_behind_it(life: ModuleType) -> None:
+    def later(function: Any) -> None:
+        failed.append(plugin.fails(0))
+
+    failed: list[int] = []
+    with life.Life.load(Host(later=later)) as plugin:
+        with pytest.raises(life.GuestError, match="it broke"):
+            plugin.fails(1)
+        assert failed == [0]
+        assert plugin.fails(0) == 0
 
 
 def test_a_plugin_that_was_stopped_within_is_not_resumed(life: ModuleType) -> None:

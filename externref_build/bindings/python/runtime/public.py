@@ -72,7 +72,7 @@ class _PublicGuest(_Guest):
                 self.hold(value) if letter == "r" else next(checked)
                 for value, letter in zip(core, letters, strict=True)
             ]
-            self.failure = None
+            outer, self.failure = self.failure, None
             is_outermost = limited and self.depth == 0
             if is_outermost:
                 self.begin()
@@ -83,8 +83,8 @@ class _PublicGuest(_Guest):
             finally:
                 if is_outermost:
                     self.end()
-            if signature.fallible and self.failure is not None:
-                message, self.failure = self.failure, None
+            message, self.failure = self.failure, outer
+            if signature.fallible and message is not None:
                 raise GuestError(message)
             return signature.lift_result(self, _unsigned(result, lifted))
 

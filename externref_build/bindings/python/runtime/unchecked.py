@@ -119,7 +119,7 @@ class _RawGuest(_Guest):
                 elif values[single] is not None:
                     buffer[4 * single] = give(values[single])
             if fallible:
-                guest.failure = None
+                outer, guest.failure = guest.failure, None
             if limited and guest.depth == 0:
                 guest.begin()
                 error = invoke(context, function_at, buffer_at, count, trap_at)
@@ -128,9 +128,10 @@ class _RawGuest(_Guest):
                 error = invoke(context, function_at, buffer_at, count, trap_at)
             if error is not None or trap.value is not None:
                 guest.stopped(_error(error, trap))
-            if fallible and guest.failure is not None:
-                message, guest.failure = guest.failure, None
-                raise GuestError(message)
+            if fallible:
+                message, guest.failure = guest.failure, outer
+                if message is not None:
+                    raise GuestError(message)
             if is_reference:
                 number = buffer[0]
                 value = objects[indices[number]] if number else None
