@@ -744,10 +744,12 @@ def test_functions_for_strings_that_there_are_not(name: str, core: str, words: s
 WASI = """(module
   (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "environ_sizes_get" (func $environ (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
   (memory (export "memory") 1)
   (global $started (mut i32) (i32.const 0))
   (func (export "_initialize") (global.set $started (i32.add (global.get $started) (i32.const 1))))
   (func (export "started") (result i32) (global.get $started))
+  (func (export "leave") (call $exit (i32.const 3)))
   (func (export "random") (result i32) (call $random (i32.const 0) (i32.const 8)))
   (func (export "environ") (result i32) (call $environ (i32.const 0) (i32.const 4))))"""
 
@@ -813,13 +815,21 @@ def test_wasi_grants_what_the_host_gives_and_no_more(tmp_path: Path) -> None:
       const asked = (plugin) => [plugin.started(), plugin.random(), plugin.environ()];
       const given = { random_get: () => 0 };
       const wasi = new WASI({ version: "preview1" });
+      const leaving = await load({ wasi_snapshot_preview1: wasi });
+      let exit;
+      try {
+        leaving.leave();
+      } catch (error) {
+        exit = error.message;
+      }
       out([
+        exit,
         asked(await load()),
         asked(await load({ wasi_snapshot_preview1: given })),
         asked(await load({ wasi_snapshot_preview1: wasi })),
       ]);
     """
-    assert node(tmp_path, script) == [[1, 76, 0], [1, 0, 0], [1, 0, 0]]
+    assert node(tmp_path, script) == ["the plugin exited with code 3", [1, 76, 0], [1, 0, 0], [1, 0, 0]]
 
 
 # Guests in Rust

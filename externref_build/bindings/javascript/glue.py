@@ -143,7 +143,7 @@ def _callbacks(model: Model) -> dict[FunctionType, Callback]:
 
 def _load(scope: _Scope, strings: bool) -> Lines:
     model = scope.model
-    wasi = "{ ...denied(module, () => guest.memory.buffer), ...(wasi?.wasiImport ?? wasi) }"
+    wasi = "wasiFunctions(module, wasi, () => guest.memory.buffer)"
     glue = [
         "const instance = await WebAssembly.instantiate(module, {",
         *(f"  {line}" for entry in model.imports for line in _import_module(entry, scope)),

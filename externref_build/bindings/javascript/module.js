@@ -147,10 +147,10 @@ const ownModule = () => {
   return compiled;
 };
 
-const denied = (module, memory) => {
-  const functions = {};
+const wasiFunctions = (module, granted, memory) => {
+  const denied = {};
   for (const { module: from, name } of WebAssembly.Module.imports(module)) {
-    if (from === "wasi_snapshot_preview1") functions[name] = () => (name.startsWith("fd_") ? 8 : 76);
+    if (from === "wasi_snapshot_preview1") denied[name] = () => (name.startsWith("fd_") ? 8 : 76);
   }
   const nothing = (count, length) => {
     const view = new DataView(memory());
@@ -158,11 +158,12 @@ const denied = (module, memory) => {
     view.setUint32(length >>> 0, 0, true);
     return 0;
   };
-  const exit = (code) => {
+  const proc_exit = (code) => {
     throw new PluginError(`the plugin exited with code ${code}`);
   };
   const empty = { args_get: () => 0, environ_get: () => 0, args_sizes_get: nothing, environ_sizes_get: nothing };
-  return { ...functions, ...empty, proc_exit: exit };
+  const given = granted?.wasiImport ? { ...granted.wasiImport, proc_exit } : granted;
+  return { ...denied, ...empty, proc_exit, ...given };
 };
 
 const trapUnless = (condition, message) => {
