@@ -814,8 +814,8 @@ def test_wasi_grants_what_the_host_gives_and_no_more(tmp_path: Path) -> None:
       import { load } from "./plug.js";
       const asked = (plugin) => [plugin.started(), plugin.random(), plugin.environ()];
       const given = { random_get: () => 0 };
-      const wasi = new WASI({ version: "preview1" });
-      const leaving = await load({ wasi_snapshot_preview1: wasi });
+      const system = () => ({ wasi_snapshot_preview1: new WASI({ version: "preview1" }) });
+      const leaving = await load(system());
       let exit;
       try {
         leaving.leave();
@@ -826,7 +826,7 @@ def test_wasi_grants_what_the_host_gives_and_no_more(tmp_path: Path) -> None:
         exit,
         asked(await load()),
         asked(await load({ wasi_snapshot_preview1: given })),
-        asked(await load({ wasi_snapshot_preview1: wasi })),
+        asked(await load(system())),
       ]);
     """
     assert node(tmp_path, script) == ["the plugin exited with code 3", [1, 76, 0], [1, 0, 0], [1, 0, 0]]
