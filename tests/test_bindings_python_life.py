@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import wasmtime
 from bound_guests import assemble, bind, exported, imported
 from echo_guest import BODY, PRELUDE
 
@@ -281,6 +282,17 @@ def test_fuel_stops_a_runaway(life: ModuleType) -> None:
     with pytest.raises(life.LimitExceeded, match="fuel of 10000") as caught:
         plugin.runs_on()
     assert caught.value.code == "OUT_OF_FUEL"
+
+
+def test_fuel_stops_a_runaway_where_wasmtime_cannot_name_the_reason(
+    life: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in versions of the package wasmtime before those whose `TrapCode` has fuel."""
+    monkeypatch.setattr(wasmtime.Trap, "trap_code", property(lambda _: wasmtime.TrapCode(-1)))
+    with pytest.raises(life.LimitExceeded, match="fuel of 10000"):
+        life.Life.load(Host(), fuel=10_000).runs_on()
+    with pytest.raises(life.GuestTrap, match="integer divide by zero"):
+        life.Life.load(Host()).traps()
 
 
 def test_a_deadline_stops_a_runaway(life: ModuleType) -> None:

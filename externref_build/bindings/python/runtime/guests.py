@@ -427,8 +427,7 @@ def _trap(error: BaseException, limits: _Limits) -> BaseException:
         return GuestTrap(f"the plugin exited with code {error.code}", "EXIT")
     if not isinstance(error, (wasmtime.Trap, wasmtime.WasmtimeError)):
         return error
-    trap_code = error.trap_code if isinstance(error, wasmtime.Trap) else None
-    code = trap_code.name if trap_code is not None else None
+    code = _code(error)
     if code == "OUT_OF_FUEL":
         return LimitExceeded(f"the plugin used up its fuel of {limits.fuel} for one call", code)
     if code == "INTERRUPT":
@@ -439,6 +438,15 @@ def _trap(error: BaseException, limits: _Limits) -> BaseException:
             return LimitExceeded(f"the plugin used up its {name}, of which it may have {limit}", code)
     reason = text.rpartition("wasm trap: ")[2] if "wasm trap: " in text else text.partition("\n")[0]
     return GuestTrap(reason.strip() or "the plugin was stopped", code)
+
+
+def _code(error: wasmtime.Trap | wasmtime.WasmtimeError) -> str | None:
+    """Name the kind of a trap."""
+    try:
+        code = error.trap_code if isinstance(error, wasmtime.Trap) else None
+    except ValueError:  # older versions of the package know less than their engine
+        return "OUT_OF_FUEL" if "all fuel consumed" in str(error) else None
+    return code.name if code is not None else None
 
 
 def _add_backtrace(cause: BaseException, error: BaseException) -> None:
