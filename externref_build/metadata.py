@@ -5,8 +5,6 @@ linker concatenates the records of all object files. ``__externrefs_interface`` 
 object a line; processed modules keep it as one section, ``externref.interface``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
@@ -41,7 +39,7 @@ _AGREE = "parts of the guest declare the same function differently: make them ag
 _REBUILD = "the guest was built with another version of its SDK, or the file is damaged: rebuild the guest"
 
 
-def is_surrogate(entry: Import) -> bool:
+def is_surrogate(entry: "Import") -> bool:
     """Say whether an import has the name of a surrogate; others of its module are the host's own."""
     return entry.module == SURROGATE_MODULE and entry.name in SURROGATE_TYPES
 
@@ -156,8 +154,8 @@ class InterfaceFunction(NamedTuple):
     kind: Literal["import", "export"]
     module: str | None
     name: str
-    params: tuple[tuple[str, ValueType], ...]
-    results: tuple[ValueType, ...]
+    params: tuple[tuple[str, "ValueType"], ...]
+    results: tuple["ValueType", ...]
     doc: str | None
     line: bytes
     """The JSON object as the guest wrote it."""
@@ -198,7 +196,7 @@ def decode_interface(section: bytes | memoryview, offset: int = 0) -> list[Inter
     return functions
 
 
-def interface_of(module: Module, *sections: str) -> list[InterfaceFunction]:
+def interface_of(module: "Module", *sections: str) -> list[InterfaceFunction]:
     """Decode all interface sections of a module that have one of these names. Raises what `decode_interface` does."""
     return [
         function

@@ -1,7 +1,5 @@
 """What the values at the border of a module mean: types, as the interface spells them, in JSON and in core types."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
@@ -46,8 +44,8 @@ class OptionType(NamedTuple):
 class FunctionType(NamedTuple):
     """A function of the guest that the host may call: an index into its table of functions."""
 
-    params: tuple[ValueType, ...]
-    results: tuple[ValueType, ...]
+    params: tuple["ValueType", ...]
+    results: tuple["ValueType", ...]
     via: str | None = None
     """The export that calls the function, with the index before the arguments; ``None``: the host calls the entry."""
     nullable: bool = False

@@ -4,8 +4,6 @@ Most instructions take numbers and give numbers. All that the dataflow needs to 
 reaches into the operands below it and how much higher the stack is behind it.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from externref_build.errors import MalformedModuleError

@@ -8,8 +8,6 @@ A function whose references escape keeps integers, and so do the inner functions
 the inference starts over without them. What crosses the module's border is declared and never locked.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple

@@ -20,8 +20,6 @@ between the host and functions that hold them as integers; entries are consumed 
 over empty ones. In both, null is -1.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from externref_build.wasm.assembler import assemble

@@ -10,8 +10,6 @@ references; in its *reference form*, externref stands in their place. One of the
 import), the other one is an adapter, made when it is first asked for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 

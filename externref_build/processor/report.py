@@ -1,7 +1,5 @@
 """What the processor did, as values for people and tools to read."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 

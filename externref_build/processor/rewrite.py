@@ -7,8 +7,6 @@
 4. Bring names, debug info and other custom sections in line (`relocation`, `custom`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import cache
 from time import perf_counter

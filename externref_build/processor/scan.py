@@ -6,8 +6,6 @@ immediates, but they miss none. Another one then runs through the instructions o
 of them starts at a hit, the hit is real.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_right
 from collections.abc import Container, Iterable, Iterator

@@ -1,7 +1,5 @@
 """Which values of which functions are references: the guest's declarations, matched with the module."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Function bodies (specification 5.5.13): where they are, their locals, where their instructions start."""
 
-from __future__ import annotations
-
 from array import array
 from bisect import bisect_right
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ An edit replaces a range of the input. The sizes of function bodies and sections
 in as many bytes as they had, where that is enough. What no edit touches is never copied before the output is joined.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple

@@ -6,8 +6,6 @@ hand: three instructions have immediates whose number a regular expression canno
 types, ``try_table``); and what no compiler writes, such as a padded opcode, would only make them slow to compile.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence

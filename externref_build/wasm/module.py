@@ -3,11 +3,9 @@
 Everything here is an offset into the input, so that a rewriter can replace single bytes and leave the rest alone.
 """
 
-from __future__ import annotations
-
 import re
 from array import array
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, MutableSequence, Sequence
 from functools import cached_property, partial
 from itertools import islice, repeat
 from typing import NamedTuple
@@ -305,7 +303,7 @@ class Module:
         return ends[local]
 
     @cached_property
-    def _type_index_ends(self) -> tuple[array[int], Iterator[re.Match[bytes]]]:
+    def _type_index_ends(self) -> tuple[MutableSequence[int], Iterator[re.Match[bytes]]]:
         """As many as were asked for yet, and what finds the others."""
         section = self.section(section_ids.FUNCTION)
         assert section is not None

@@ -5,8 +5,6 @@ and the mnemonics of consecutive opcodes. Arity ``*`` depends on immediates.
 Decoder, encoder, regular expressions and dataflow all derive from it.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 _TABLE = """

@@ -1,7 +1,5 @@
 """The outermost layer of a module (specification 5.5): its preamble and its sections, as ranges of bytes."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from externref_build.errors import (

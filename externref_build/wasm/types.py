@@ -4,8 +4,6 @@ A value type is its own encoding: ``b"\\x7f"`` is i32. That makes types comparab
 carries the reference types of the GC proposal (a prefix and a heap type) without a class for each.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from externref_build.errors import MalformedModuleError, UnsupportedFeatureError

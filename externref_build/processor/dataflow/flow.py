@@ -1,7 +1,5 @@
 """What the interpretation of a function finds: a flow of references, or the instruction at which they escape."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from externref_build.wasm.types import FuncType
