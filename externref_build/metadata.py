@@ -215,7 +215,7 @@ def _decode_interface_line(line: bytes, offset: int) -> InterfaceFunction:
         return MalformedMetadataError(problem, where=f"interface record at offset {offset:#x}", remedy=remedy)
 
     try:
-        entry = json.loads(line)
+        entry = json.loads(line.strip(b"\0 \r").decode())
     except (ValueError, RecursionError) as error:
         raise fail(f"an interface record is not JSON: {error}") from None
     if not isinstance(entry, dict):

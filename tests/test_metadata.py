@@ -183,7 +183,15 @@ def test_interface() -> None:
 def test_what_linkers_put_between_interface_records_is_passed_over() -> None:
     data = encode(line())
     [expected] = decode_interface(data)
-    for padded in (b"\n\n" + data, data + b"\0\0\0", b"\0\n" + data + b" \r\n", data[:-1], data[:-1] + b"\r\n"):
+    whole = data[:-1]
+    for padded in (
+        b"\n\n" + data,
+        data + b"\0\0\0",
+        b"\0\n" + data + b" \r\n",
+        whole,
+        whole + b"\r\n",
+        b"\0" + whole + b"\0",
+    ):
         [found] = decode_interface(padded)
         assert (found.name, found.params, found.results) == (expected.name, expected.params, expected.results)
         assert encode_interface([found]) == data
@@ -192,6 +200,7 @@ def test_what_linkers_put_between_interface_records_is_passed_over() -> None:
 MALFORMED_LINES = [
     (b"{", "an interface record is not JSON"),
     (b"\xff{}", "an interface record is not JSON"),
+    (b"{}".decode().encode("utf-16"), "an interface record is not JSON"),
     (b"[" * 100_000, "an interface record is not JSON"),
     (b"[1]", "an interface record is not a JSON object"),
     (b"null", "an interface record is not a JSON object"),
