@@ -8,7 +8,7 @@ from externref_build.errors import DebugInfoError
 from externref_build.processor.custom import UNPATCHABLE
 from externref_build.processor.dwarf.abbrev import Abbreviations
 from externref_build.processor.dwarf.addresses import AddressPool, patch_aranges
-from externref_build.processor.dwarf.codemap import CodeMap, Move
+from externref_build.processor.dwarf.codemap import CodeMap
 from externref_build.processor.dwarf.forms import Role
 from externref_build.processor.dwarf.info import InfoPatch, Neighbours
 from externref_build.processor.dwarf.lines import patch_lines
@@ -41,7 +41,7 @@ def patch(
     move = code_map.mover()
     pool = None if addresses is None else AddressPool(addresses, move)
     neighbours = Neighbours.of(patched, pool, move, TwinMap(functions) if functions else None)
-    _patch_info(patched, memoryview(sections.get(".debug_abbrev", b"")), neighbours, move)
+    _patch_info(patched, memoryview(sections.get(".debug_abbrev", b"")), neighbours, code_map)
     if ".debug_aranges" in patched:
         patch_aranges(patched[".debug_aranges"], move)
     contents = {name: section.content() for name, section in patched.items()}
@@ -78,7 +78,9 @@ _RANGE_ROLES = (Role.RANGES, Role.RANGES_BASE)
 _LOCATION_ROLES = (Role.LOCATIONS, Role.LOCATIONS_BASE, Role.VIEWS)
 
 
-def _patch_info(patched: Mapping[str, Section], abbreviations: memoryview, neighbours: Neighbours, move: Move) -> None:
+def _patch_info(
+    patched: Mapping[str, Section], abbreviations: memoryview, neighbours: Neighbours, code_map: CodeMap
+) -> None:
     """Patch the entries and the lists that they refer to, then the references into sections whose layout changed."""
     targets = {Role.LINES: patched.get(".debug_line")}
     infos = [patched[name] for name in (".debug_info", ".debug_types") if name in patched]
@@ -86,7 +88,7 @@ def _patch_info(patched: Mapping[str, Section], abbreviations: memoryview, neigh
     tables = Abbreviations(abbreviations, budget)
     references = []
     for info in infos:
-        patch = InfoPatch(info, tables, move, neighbours)
+        patch = InfoPatch(info, tables, code_map, neighbours)
         patch.run(types=info.name == ".debug_types")
         references.append(patch.references)
     if neighbours.range_entries is not None:

@@ -25,6 +25,16 @@ Step = tuple[int, int, int, Role, Kind]
 
 
 @dataclass(frozen=True, slots=True)
+class Code:
+    """Where an entry that covers code, as most that matter do, has its address and its length of 4 bytes each."""
+
+    low_pc: int
+    high_pc: int | None
+    rest: Plan
+    """How to walk over what stands behind them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """How to walk over an entry of which something matters, or whose size varies."""
 
@@ -33,6 +43,10 @@ class Plan:
     """Bytes behind the last step."""
     matters: bool
     """Whether any of the values has a role."""
+    code: Code | None = None
+    """What matters, if nothing else does."""
+    reference: Role | None = None
+    """What the only step is, if it is an offset of 4 bytes into a section of lists."""
 
 
 Plans = dict[int, "int | Plan"]
@@ -92,6 +106,10 @@ class Abbreviations:
 
 _TABLES_KEPT = 64
 
+_LOW_PC = (NUMBER, 4, Role.LOW_PC, Kind.ADDRESS)
+_HIGH_PC = (NUMBER, 4, Role.HIGH_PC, Kind.CONSTANT)
+_LISTS = [[(NUMBER, 4, role, Kind.OFFSET)] for role in (Role.RANGES, Role.LOCATIONS)]
+
 
 def _plan(declaration: memoryview, encoding: Encoding, offset: int) -> int | Plan:
     """Compile a declaration, which starts with its tag and stands at `offset` in the section."""
@@ -115,4 +133,22 @@ def _plan(declaration: memoryview, encoding: Encoding, offset: int) -> int | Pla
         else:
             steps.append((gap, read, size, role, kind))
             gap = 0
-    return Plan(tuple(steps), gap, any(step[3] is not Role.NONE for step in steps)) if steps else gap
+    if not steps:
+        return gap
+    matters = any(step[3] is not Role.NONE for step in steps)
+    reference = steps[0][3] if [step[1:] for step in steps] in _LISTS else None
+    return Plan(tuple(steps), gap, matters, _code(steps, gap) if matters else None, reference)
+
+
+def _code(steps: list[Step], tail: int) -> Code | None:
+    leading = sum(step[3] is not Role.NONE for step in steps)
+    meanings = [step[1:] for step in steps[:leading]]
+    if meanings not in ([_LOW_PC], [_LOW_PC, _HIGH_PC]):
+        return None
+    low_pc = steps[0][0]
+    high_pc = low_pc + 4 + steps[1][0] if leading == 2 else None
+    fixed = low_pc + 4 if high_pc is None else high_pc + 4
+    rest = steps[leading:]
+    if rest:
+        rest[0] = (fixed + rest[0][0], *rest[0][1:])
+    return Code(low_pc, high_pc, Plan(tuple(rest), tail if rest else fixed + tail, matters=False))

@@ -92,7 +92,6 @@ class CodeMap:
             moved = self(offset)
             if moved is not None:
                 first, last, distance = self.piece(offset)
-                first = max(first, _NEVER_CODE + 1)
             return moved
 
         return move
@@ -100,8 +99,8 @@ class CodeMap:
     def piece(self, offset: int) -> tuple[int, int, int]:
         """Return start, end and distance of the offsets around a mapped `offset` that all move by the same distance."""
         index = bisect_right(self.old, offset) - 1
-        start = self.old[index]
-        distance = self.new[index] - start
+        distance = self.new[index] - self.old[index]
+        start = max(self.old[index], _NEVER_CODE + 1)
         if index + 1 == len(self.old):
             return start, start + 1, distance
         end = min(self.old[index + 1], self.new[index + 1] - distance)

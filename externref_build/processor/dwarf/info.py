@@ -6,13 +6,14 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from externref_build.processor.dwarf.abbrev import Abbreviations, Plan, Plans
+from externref_build.processor.dwarf.abbrev import Abbreviations, Code, Plan, Plans
 from externref_build.processor.dwarf.addresses import AddressPool, moved_length
-from externref_build.processor.dwarf.codemap import Move
+from externref_build.processor.dwarf.codemap import CodeMap, Move
 from externref_build.processor.dwarf.forms import Encoding, Kind, Role
 from externref_build.processor.dwarf.lists import EntryLists, ListContext, PairLists
 from externref_build.processor.dwarf.locals import FuncLocals, TwinMap
 from externref_build.processor.dwarf.section import (
+    U32,
     UNREADABLE,
     Section,
     Unit,
@@ -110,12 +111,17 @@ class _UnitState:
 class InfoPatch:
     """Walk over the units of one section, and patch what they say about code."""
 
-    __slots__ = ("_abbreviations", "_move", "_neighbours", "_section", "references")
+    __slots__ = ("_abbreviations", "_code_map", "_move", "_neighbours", "_piece", "_section", "references")
 
-    def __init__(self, section: Section, abbreviations: Abbreviations, move: Move, neighbours: Neighbours) -> None:
+    def __init__(
+        self, section: Section, abbreviations: Abbreviations, code_map: CodeMap, neighbours: Neighbours
+    ) -> None:
         self._section = section
         self._abbreviations = abbreviations
-        self._move = move
+        self._code_map = code_map
+        self._move = code_map.mover()
+        self._piece = (0, 0, 0)
+        """The piece of the code map that an entry was in."""
         self._neighbours = neighbours
         self.references = References(section)
 
@@ -145,7 +151,14 @@ class InfoPatch:
             if plan.__class__ is int:
                 position += plan
             elif isinstance(plan, Plan):
-                if plan.matters:
+                if plan.code is not None and function is None and self._shift(data, position, plan.code):
+                    position = skip_values(data, position, plan.code.rest)
+                elif plan.reference is not None:
+                    start = position + plan.steps[0][0]
+                    position = start + 4
+                    self._list((plan.reference, _OFFSET, start, position, U32.unpack_from(data, start)[0]), state)
+                    position += plan.tail
+                elif plan.matters:
                     start = position
                     values, position = read_values(data, start, plan, encoding)
                     low_pc = self._entry(values, state)
@@ -166,6 +179,22 @@ class InfoPatch:
                 raise UnreadableError(f"an entry of the unknown abbreviation {code}", position)
         if position > end:
             raise UnreadableError("an entry runs over the end of its unit", unit.start)
+
+    def _shift(self, data: memoryview, position: int, code: Code) -> bool:
+        """Move the address of an entry whose code moves as one piece; tell if it does, and has no locals with twins."""
+        place = position + code.low_pc
+        low: int = U32.unpack_from(data, place)[0]
+        length: int = 0 if code.high_pc is None else U32.unpack_from(data, position + code.high_pc)[0]
+        first, last, distance = self._piece
+        if not first <= low <= low + length < last:
+            if self._code_map(low) is not None:
+                self._piece = self._code_map.piece(low)
+            return False
+        twins = self._neighbours.twins
+        if twins is not None and twins.function_at(low) is not None:
+            return False
+        U32.pack_into(self._section.out, place, low + distance)
+        return True
 
     def _root(self, data: memoryview, position: int, plans: Plans, encoding: Encoding) -> _UnitState:
         """Read what the first entry of a unit says about all of them."""
