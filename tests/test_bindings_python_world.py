@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +14,7 @@ from typing import Any
 import pytest
 from bound_guests import assemble, bind, callback_guest, exported, imported, write_package
 
+import externref_build
 from externref_build.bindings.reading import read_model
 from externref_build.errors import BindingError
 
@@ -431,6 +435,41 @@ def test_what_cannot_be_granted_is_named(
 def test_grants_are_those_of_wasi(reach: ModuleType) -> None:
     with pytest.raises(TypeError, match="wasi is True, expected a Wasi or None"):
         reach.Reach.load(wasi=True)
+
+
+OLD = """
+import io
+from {host} import _C, LimitExceeded, Reach, Wasi
+
+out = io.BytesIO()
+with Reach.load(wasi=Wasi(stdout=out.write, directories={{"/data": "."}})) as plugin:
+    print(_C is not None, plugin.prints(1), out.getvalue(), plugin.opens(0, {read}), plugin.opens(0, {write}) != 0)
+with Reach.load(wasi=Wasi(writable={{"/data": "."}})) as plugin:
+    print(plugin.opens(0, {write}))
+try:
+    Reach.load(fuel=0)
+except LimitExceeded as error:
+    print(error)
+"""
+
+
+@pytest.mark.once
+def test_hosts_run_with_the_oldest_wasmtime_that_new_projects_name(
+    reach: ModuleType, make_venv: Callable[[], Path], tmp_path: Path
+) -> None:
+    template = Path(externref_build.__file__).parent / "templates" / "common" / "pyproject.toml.in"
+    [oldest] = re.findall(r"wasmtime>=(\d+)", template.read_text(encoding="utf-8"))
+    python = make_venv()
+    subprocess.run([python, "-m", "pip", "install", "--quiet", f"wasmtime=={oldest}.0.0"], check=True)
+    (tmp_path / "a.txt").write_text("x")
+    environ = {**os.environ, "PYTHONPATH": str(Path(reach.__file__ or "").parent.parent)}
+    program = OLD.format(host=reach.__name__, read=READ, write=WRITE)
+    done = subprocess.run([python, "-c", program], cwd=tmp_path, env=environ, capture_output=True, encoding="utf-8")
+    assert done.stdout.splitlines() == [
+        "True 0 b'hi\\n' 0 True",
+        "0",
+        "the plugin used up its fuel of 0 for one call",
+    ], done.stderr
 
 
 def test_an_exit_ends_the_plugin_not_the_host(reach: ModuleType) -> None:

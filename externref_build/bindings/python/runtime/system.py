@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import wasmtime
 
@@ -52,7 +52,7 @@ def _grant(
             setattr(config, name, writer(write))
     for folders, mutable in ((wasi.directories, False), (wasi.writable, True)):
         for name, folder in folders.items():
-            config.preopen_dir(os.fspath(folder), name, mutable)
+            config.preopen_dir(os.fspath(folder), name, *_permissions(mutable))
     store.set_wasi(config)
     linker.define_wasi()
     i32, i64 = wasmtime.ValType.i32(), wasmtime.ValType.i64()
@@ -64,6 +64,14 @@ def _grant(
     ):
         if not granted:
             linker.define_func("wasi_snapshot_preview1", name, wasmtime.FuncType(params, [i32]), _refuse)
+
+
+def _permissions(mutable: bool) -> Sequence[Any]:
+    """Spell for wasmtime what a guest may do in a folder."""
+    kinds: list[Any] = [getattr(wasmtime, name, None) for name in ("DirPerms", "FilePerms")]
+    if None in kinds:
+        return [mutable]
+    return [kind.READ_WRITE if mutable else kind.READ_ONLY for kind in kinds]  # before version 47 of the package
 
 
 def _check(wasi: Wasi) -> None:
