@@ -6,6 +6,7 @@ import ctypes
 import gc
 import random
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -139,6 +140,59 @@ def test_objects_may_use_the_plugin_when_they_go(host: ModuleType) -> None:
         assert plugin.live_references == 0
         assert gone == [first] * len(gone)
         assert len(gone) > 1000
+
+
+def test_the_code_of_an_argument_may_call_the_same_function(host: ModuleType) -> None:
+    class Calling:
+        def __index__(self) -> int:
+            plugin.compare(3, 4)
+            return 2
+
+    provided, things = Host(), [Thing() for _ in range(5)]
+    with host.Plug.load(provided) as plugin:
+        for index, thing in enumerate(things):
+            plugin.put(index, thing)
+        plugin.compare(1, Calling())
+    assert provided.compared == [(things[3], things[4]), (things[1], things[2])]
+
+
+@pytest.fixture
+def tireless_collector(host: ModuleType) -> Iterator[None]:
+    """Have Python look for garbage at every opportunity; at some where each call makes many."""
+    thresholds, callbacks = gc.get_threshold(), gc.callbacks[:]
+    gc.set_threshold(50 if host._C is None else 1)
+    yield
+    gc.callbacks[:] = callbacks
+    gc.set_threshold(*thresholds)
+
+
+@pytest.mark.usefixtures("tireless_collector")
+def test_code_that_the_collector_runs_may_use_the_plugin_at_any_time(host: ModuleType) -> None:
+    inner: list[bool] = []
+
+    def use(phase: str, _: object) -> None:
+        if phase == "stop" and not using:
+            using.append(True)
+            thing = Thing()
+            inner.append(plugin.choose(thing, Thing(), True) is thing)
+            if len(inner) % 50 == 0:
+                counts.append(plugin.live_references)
+            using.pop()
+
+    counts: list[int] = []
+    using: list[bool] = []
+    with host.Plug.load(Host()) as plugin:
+        gc.callbacks.append(use)
+        for index in range(200):
+            left, right = Thing(), Thing()
+            assert plugin.choose(left, right, index % 2 == 0) is (right if index % 2 else left)
+            plugin.put(index % 50, left)
+            assert plugin.take(index % 50) is left
+            plugin.fill(3)
+        gc.callbacks.remove(use)
+        assert plugin.live_references == 50
+    assert all(inner)
+    assert len(inner) > 100
 
 
 def test_a_guest_cannot_make_references_of_its_own(tmp_path: Path) -> None:

@@ -9,5 +9,17 @@ from __future__ import annotations
 
 from typing import Final
 
-MODULES: Final = ("failures", "values", "system", "engines", "guests", "public", "references", "unchecked", "hosts")
+MODULES: Final = (
+    "failures",
+    "values",
+    "system",
+    "engines",
+    "guests",
+    "public",
+    "library",
+    "references",
+    "probe",
+    "unchecked",
+    "hosts",
+)
 """In the order in which they can follow one another."""

@@ -60,7 +60,7 @@ class _Guest:
         self.store = wasmtime.Store(self.engine.engine)
         self.thread = threading.get_ident()
         self.depth = 0
-        """How many functions of the host run now, called by the guest."""
+        """How often the call that runs now has passed from one side to the other: odd while the guest has its turn."""
         self.unusable: PluginError | None = None
         self.pending: BaseException | None = None
         """What a function of the host raised, while the guest is unwound."""
@@ -189,11 +189,13 @@ class _Guest:
 
     def _guarded(self, call: Callable[[], Any]) -> Any:
         self.begin()
+        self.depth += 1
         try:
             return call()
         except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
             self.stopped(error)
         finally:
+            self.depth -= 1
             self.end()
 
     def stopped(self, error: BaseException) -> NoReturn:
@@ -207,8 +209,8 @@ class _Guest:
             self.unusable = (
                 cause if isinstance(cause, PluginError) else PluginError(f"it was stopped by {_shown(cause)}")
             )
-        if self.depth == 0:
-            self.close()
+        if self.depth == 1:
+            self._release()
         _add_backtrace(cause, error)
         if cause is not pending:
             raise cause from self.unwritten
@@ -333,12 +335,15 @@ class _Guest:
 
     def close(self) -> None:
         """Release the instance, its memory and all its references."""
-        if self.depth:
-            raise PluginError("the plugin is in the middle of a call: it cannot be closed now")
         if self.unusable is None and threading.get_ident() != self.thread:
             raise self.refusal()
+        if self.depth:
+            raise PluginError("the plugin is in the middle of a call: it cannot be closed now")
         if self.unusable is None:
             self.unusable = PluginError("close() was called")
+        self._release()
+
+    def _release(self) -> None:
         self.exports, self.imports, self._allocate, self._memory = {}, {}, None, None
         self._callbacks.clear()
         self.seen = memoryview(b"")

@@ -54,9 +54,22 @@ class _PublicGuest(_Guest):
         limited = self.limits.fuel is not None or self.limits.deadline is not None
 
         def call(*args: Any) -> Any:
+            if self.unusable is None and threading.get_ident() == self.thread:
+                self.gone.clear()  # which may close it
             if self.unusable is not None or threading.get_ident() != self.thread:
                 raise self.refusal()
-            self.gone.clear()
+            depth = self.depth
+            if limited and not depth:
+                self.begin()
+            self.depth = depth | 1
+            try:
+                return called(*args)
+            finally:
+                self.depth = depth
+                if limited and not depth:
+                    self.end()
+
+        def called(*args: Any) -> Any:
             if signature.is_direct and not signature.suits(args):
                 signature.prepare(args)
             core = list(args) if signature.is_direct else signature.lower(self, args)
@@ -65,24 +78,16 @@ class _PublicGuest(_Guest):
             except (struct.error, TypeError, OverflowError):
                 signature.prepare(args)
                 raise
-            if self.unusable is not None:  # code of the arguments closed it
-                raise self.refusal()
             checked = iter(packer.unpack(numbers))
             core = [
                 self.hold(value) if letter == "r" else next(checked)
                 for value, letter in zip(core, letters, strict=True)
             ]
             outer, self.failure = self.failure, None
-            is_outermost = limited and self.depth == 0
-            if is_outermost:
-                self.begin()
             try:
                 result = function(self.store, *core)
             except BaseException as error:
                 self.stopped(error)
-            finally:
-                if is_outermost:
-                    self.end()
             message, self.failure = self.failure, outer
             if signature.fallible and message is not None:
                 raise GuestError(message)

@@ -1,63 +1,26 @@
-"""The unchecked functions of the C API that the package wasmtime carries, and references behind them."""
+"""References behind the unchecked functions: which objects the engine of a store knows, and by what numbers."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import gc
 import re
-import sys
-from collections.abc import Callable
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import compress, repeat
 from typing import Any, Final
 
 import wasmtime
-from wasmtime import _bindings, _ffi
 
-_Root = _ffi.wasmtime_externref_t
-_ANSWER = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
-
+from externref_build.bindings.python.runtime.library import _context_of, _Root
 
 _CLEARED: Final = re.compile(rb"\0+")
-
-
-class _Unchecked:
-    """Functions of the library that the package wasmtime carries.
-
-    They have no types of parameters: to look at those takes longer than what most of the functions do. So an address
-    is passed as what `ctypes.byref` returns, which needs no conversion, and a plain number is an ``int`` of C. Those
-    that run no guest keep Python's lock, for the same reason.
-    """
-
-    def __init__(self) -> None:
-        path = str(_ffi.filename)
-        held, released = ctypes.PyDLL(path), ctypes.CDLL(path)
-        address = ctypes.c_void_p
-
-        def function(library: ctypes.CDLL, name: str, params: int, result: Any) -> Any:
-            if len(getattr(_bindings, f"_{name}").argtypes) != params:
-                raise TypeError(f"{name} of this wasmtime takes other arguments")
-            found = library[name]
-            found.restype = result
-            return found
-
-        self.call = function(released, "wasmtime_func_call_unchecked", 5, address)
-        self.func_new = function(held, "wasmtime_func_new_unchecked", 6, None)
-        self.ref_new = function(held, "wasmtime_externref_new", 4, ctypes.c_bool)
-        cleared = function(held, "wasm_byte_vec_new_empty", 1, None)
-        self.ref_gone = _place(ctypes.cast(cleared, address).value)
-        """What the engine calls when it lets go of a reference: it sets the first word of a record to 0."""
-        self.ref_to_raw = function(held, "wasmtime_externref_to_raw", 2, ctypes.c_uint32)
-        self.ref_unroot = function(held, "wasmtime_externref_unroot", 1, None)
-        self.gc = function(held, "wasmtime_context_gc", 1, address)
-        self.memory_size = function(held, "wasmtime_memory_data_size", 2, ctypes.c_size_t)
-
-
-def _place(address: int | None) -> Any:
-    """Return what passes an address to a function of C."""
-    assert address
-    return ctypes.byref(ctypes.c_char.from_address(address))
-
-
-def _context_of(store: wasmtime.Store) -> Any:
-    return _place(ctypes.cast(store._context(), ctypes.c_void_p).value)
+_STOCK: Final = 256
+"""How many references are made at once."""
+_RECORDS: Final = 1000
+"""How many records there are at least."""
 
 
 class _References:
@@ -80,48 +43,99 @@ class _References:
         """Their addresses."""
         self.spare: list[int] = []
         """Indices of records that are not in use."""
-        store.references = self.blocks  # type: ignore[attr-defined]  # it clears them when it is deleted
+        self.places: list[Any] = []
+        """Where the engine can keep references for the host, and doesn't now."""
+        self.stock: list[int] = []
+        """The numbers of references that were made in advance."""
+        self.rooted: list[Any] = []
+        """The places of these, and then of those that were given since."""
+        self.given: list[Any] = []
+        """The places of others that were given."""
+        self.pinned = 0
+        """How many calls were interrupted that a guest may not have got all references of."""
+        self.witness = (ctypes.c_uint64 * 2)()
+        """The record of a reference that nobody holds: cleared as soon as the engine looks for garbage."""
+        store.references = self.blocks, self.witness  # type: ignore[attr-defined]  # it clears them when it is deleted
+        weakref.finalize(self, _unroot, calls, self.rooted, self.given)
         self.give = self._giver()
 
-    def root(self, value: Any, root_at: Any) -> int:
-        """Make a reference that stays; return the index of its record."""
-        if not self.spare:
-            self.sweep()
-        index = self.spare.pop()
-        self.objects[index] = value
-        if not self.calls.ref_new(self.context, self.records[index], self.calls.ref_gone, root_at):
-            raise MemoryError("the engine has no room for another reference")
-        return index
-
-    def unroot(self, index: int, root_at: Any) -> int:
-        """Return the number of a rooted reference, which only what the guest does with it keeps from now on."""
-        number: int = self.calls.ref_to_raw(self.context, root_at)
-        self.calls.ref_unroot(root_at)
-        self.indices[number] = index
-        return number
-
     def _giver(self) -> Callable[[Any], int]:
-        """Return a function that makes a reference and returns its number: `root` and `unroot`, without detours."""
-        context, new, gone = self.context, self.calls.ref_new, self.calls.ref_gone
-        to_raw, unroot, root = self.calls.ref_to_raw, self.calls.ref_unroot, _Root()
-        objects, indices, records, spare = self.objects, self.indices, self.records, self.spare
-        root_at, sweep = ctypes.byref(root), self.sweep
+        """Return a function that makes a reference, and returns its number, which the guest has to get at once."""
+        stock, take, objects, indices, refill = self.stock, self.stock.pop, self.objects, self.indices, self.refill
 
         def give(value: Any) -> int:
-            if not spare:
-                sweep()
-            index = spare.pop()
-            objects[index] = value
-            if not new(context, records[index], gone, root_at):
-                raise MemoryError("the engine has no room for another reference")
-            number: int = to_raw(context, root_at)
-            unroot(root_at)
-            indices[number] = index
+            while not stock:
+                refill()
+            number = take()
+            objects[indices[number]] = value
             return number
 
         return give
 
-    def sweep(self) -> list[Any]:
+    def refill(self, *, settle: bool = True) -> list[Any]:
+        """Make references in advance; return the objects that the engine let go of, whose code may run when they go.
+
+        Each takes three calls of the library, which cost less for many at once. In stock it is rooted; it is unrooted
+        some time after it was given, and from then on only what the guest does with it keeps it. Unless those given
+        may ``settle``, they stay rooted: the guest of a call that begins has not got them yet.
+        """
+        with _collector_paused():
+            gone = self._sweep() if self._settle(settle) and not self.spare else []
+            if not self.spare:
+                self._extend(_RECORDS)
+            if not self.places:
+                roots = (_Root * _STOCK)()
+                self.places += [
+                    ctypes.byref(roots, offset) for offset in range(0, ctypes.sizeof(roots), ctypes.sizeof(_Root))
+                ]
+            count = min(len(self.spare), len(self.places))
+            taken, places = self.spare[:count], self.places[:count]
+            del self.spare[:count], self.places[:count]
+            self._make(taken, places)
+        return gone
+
+    def _make(self, indices: Sequence[int], places: Sequence[Any]) -> None:
+        """Add references to the stock, with the records of the indices."""
+        calls, context, first = self.calls, repeat(self.context), len(self.rooted)
+        records = map(self.records.__getitem__, indices)
+        made = list(map(calls.ref_new, context, records, repeat(calls.ref_gone), places))
+        if not all(made):
+            refused = [not is_made for is_made in made]
+            self.spare += compress(indices, refused)
+            self.places += compress(places, refused)
+            indices, places = list(compress(indices, made)), list(compress(places, made))
+        if not places:
+            raise MemoryError("the engine has no room for another reference")
+        self.rooted += places
+        root = ctypes.byref(_Root())
+        self.witness[0] = calls.ref_new(self.context, ctypes.byref(self.witness), calls.ref_gone, root)
+        # Also what was in stock: the engine may have looked for garbage to have room.
+        numbers = list(map(calls.ref_to_raw, context, self.rooted))
+        self.indices.update(zip(numbers[first:], indices, strict=True))
+        self.stock[:] = numbers
+        if self.witness[0]:
+            calls.ref_to_raw(self.context, root)
+            calls.ref_unroot(root)
+
+    def _settle(self, is_wanted: bool) -> bool:
+        """Leave the references that were given to the guest; return whether that was possible.
+
+        The engine takes the guest to hold what passed to it, until it looks for garbage. After that, it has to be told
+        again: the guest has got them now.
+        """
+        self.given += self.rooted[len(self.stock) :]
+        del self.rooted[len(self.stock) :]
+        if self.pinned or not is_wanted:
+            return False
+        if not self.witness[0]:
+            _exhaust(map(self.calls.ref_to_raw, repeat(self.context), self.given))
+        places = self.given[:]
+        self.given.clear()
+        _exhaust(map(self.calls.ref_unroot, places))
+        self.places += places
+        return True
+
+    def _sweep(self) -> list[Any]:
         """Have spare records again; return the objects that the engine let go of, whose code may run when they go."""
         self.calls.gc(self.context)
         gone: list[Any] = []
@@ -134,12 +148,13 @@ class _References:
                 self.spare += range(first, end)
             ctypes.memset(block, 1, ctypes.sizeof(block))
             start += len(block) // 2
-        wanted = max(1000, start - len(self.spare))
+        wanted = max(_RECORDS, start - len(self.spare))
         if 2 * len(self.spare) < wanted:
-            self._extend(start, wanted)
+            self._extend(wanted)
         return gone
 
-    def _extend(self, start: int, count: int) -> None:
+    def _extend(self, count: int) -> None:
+        start = len(self.objects)
         block = (ctypes.c_uint64 * (2 * count))()
         ctypes.memset(block, 1, ctypes.sizeof(block))
         self.blocks.append(block)
@@ -147,72 +162,38 @@ class _References:
         self.objects += [None] * count
         self.spare += range(start, start + count)
 
-    def count(self) -> int:
-        """Count the references that the engine holds."""
-        gone = self.sweep()
-        live = len(self.objects) - len(self.spare)
+    def count(self, *, settle: bool = True) -> int:
+        """Count the references that the engine holds; unless those given may ``settle``, also some that are gone."""
+        with _collector_paused():
+            gone = self._sweep() if self._settle(settle) else []
+        live = len(self.objects) - len(self.spare) - len(self.stock)
         gone.clear()
         return live
 
     def clear(self) -> None:
         """Let go of all objects; no reference is used any more."""
         self.objects[:] = [None] * len(self.objects)
+        _unroot(self.calls, self.rooted, self.given)
 
 
-def _unchecked() -> _Unchecked | None:
-    """Return the unchecked functions if they are there and do what this file was written for."""
+def _unroot(calls: Any, *places: list[Any]) -> None:
+    """Let go of what the engine keeps at the places, even when its store is gone."""
+    for some in places:
+        while some:
+            calls.ref_unroot(some.pop())
+
+
+def _exhaust(iterator: Iterator[Any]) -> None:
+    deque(iterator, maxlen=0)
+
+
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep Python from looking for garbage: its code could use what is about to change."""
+    was_enabled = gc.isenabled()
+    gc.disable()
     try:
-        calls = _Unchecked()
-        is_known = _passes(calls) and _stays(calls)
-    except (AttributeError, KeyError, TypeError, ValueError, ctypes.ArgumentError, wasmtime.WasmtimeError):
-        return None
-    has_slots = ctypes.sizeof(_ffi.wasmtime_val_raw_t) == 16 and sys.byteorder == "little"
-    return calls if has_slots and is_known else None
-
-
-def _passes(calls: _Unchecked) -> bool:
-    """Whether a reference and a number arrive in a function, and the reference comes back."""
-    store = wasmtime.Store()
-    context, references = _context_of(store), _References(calls, store)
-    slots = (ctypes.c_uint32 * 8)()
-    came: list[Any] = []
-    thing = object()
-
-    def answered(_env: object, _caller: object, args_at: int, count: int) -> int:
-        seen = type(slots).from_address(args_at)
-        came.extend((references.objects[references.indices[seen[0]]], seen[4], count))
-        return 0
-
-    thunk, function = _ANSWER(answered), _ffi.wasmtime_func_t()
-    ref, i32 = wasmtime.ValType.externref(), wasmtime.ValType.i32()
-    type_ = wasmtime.FuncType([ref, i32], [ref])
-    type_at = ctypes.cast(type_.ptr(), ctypes.c_void_p)
-    calls.func_new(context, type_at, thunk, None, None, ctypes.byref(function))
-    number = slots[0] = references.give(thing)
-    slots[4] = 0xFFFF_FFFF
-    trap = ctypes.c_void_p()
-    error = calls.call(context, ctypes.byref(function), slots, ctypes.c_size_t(2), ctypes.byref(trap))
-    return (error, trap.value, slots[0]) == (None, None, number) and came == [thing, 0xFFFF_FFFF, 2]
-
-
-def _stays(calls: _Unchecked) -> bool:
-    """Whether references keep their numbers while others go, and records are cleared when they do."""
-    store = wasmtime.Store()
-    references = _References(calls, store)
-    roots = [_Root() for _ in range(64)]
-    places = [ctypes.byref(root) for root in roots]
-    indices = [references.root(index, place) for index, place in enumerate(places)]
-    numbers = [calls.ref_to_raw(references.context, place) for place in places]
-    for place in places[::2]:
-        calls.ref_unroot(place)
-    is_counted = references.count() == 32
-    is_same = numbers[1::2] == [calls.ref_to_raw(references.context, place) for place in places[1::2]]
-    is_kept = [references.objects[index] for index in indices] == [index if index % 2 else None for index in range(64)]
-    for place in places[1::2]:
-        calls.ref_unroot(place)
-    store.close()
-    [block] = references.blocks
-    return is_counted and is_same and is_kept and not any(block[2 * index] for index in indices[1::2])
-
-
-_C: Any = _unchecked()
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import wasmtime
@@ -13,7 +13,9 @@ from wasmtime import _ffi
 
 from externref_build.bindings.python.runtime.failures import GuestError
 from externref_build.bindings.python.runtime.guests import _func_type, _Guest, _Limits, _slots
-from externref_build.bindings.python.runtime.references import _ANSWER, _C, _context_of, _References, _Root
+from externref_build.bindings.python.runtime.library import _ANSWER, _context_of
+from externref_build.bindings.python.runtime.probe import _C
+from externref_build.bindings.python.runtime.references import _References
 from externref_build.bindings.python.runtime.values import _Reference, _Signature, _Type
 
 
@@ -34,8 +36,8 @@ def _trap_at(message: str) -> int:
 class _RawGuest(_Guest):
     """A guest behind the unchecked functions of wasmtime's C API.
 
-    The engine may look for garbage whenever a reference is made, and what a guest does not have yet is garbage. So all
-    references of a call are made before the first of them is left to the guest.
+    What was given to a guest that does not have it yet may be garbage as soon as further references are made. So all
+    references of a call come from those in stock.
     """
 
     def __init__(self, file: str, limits: _Limits) -> None:
@@ -43,11 +45,35 @@ class _RawGuest(_Guest):
         self.context = _context_of(self.store)
         self.references = _References(_C, self.store)
         self.kept: list[Any] = []
+        self.allocated: Any = None
+        """What the allocator is called with."""
         self.memory_at: Any = None
         self.trap = ctypes.c_void_p()
 
+    def interleave(self, call: Callable[..., Any], args: Sequence[Any], buffer: Any) -> Any:
+        """Make a call while another begins or ends: code of an object does so that Python's collector found.
+
+        It leaves the other one what that has prepared, and what that has come to.
+        """
+        if self.unusable is not None or threading.get_ident() != self.thread:
+            raise self.refusal()
+        places = [place for place in (buffer, self.allocated) if place is not None]
+        saved = [bytes(place) for place in places]
+        outcome = self.pending, self.panic, self.failure, self.trap.value
+        self.pending = self.panic = self.failure = self.trap.value = None
+        self.depth += 1
+        self.references.pinned += 1
+        try:
+            return call(*args)
+        finally:
+            self.references.pinned -= 1
+            self.depth -= 1
+            self.pending, self.panic, self.failure, self.trap.value = outcome
+            for place, data in zip(places, saved, strict=True):
+                ctypes.memmove(place, data, len(data))
+
     def live_references(self) -> int:
-        return self.references.count()
+        return self.references.count(settle=not self.depth & 1)
 
     def _forget(self) -> None:
         self.references.clear()
@@ -61,7 +87,7 @@ class _RawGuest(_Guest):
     def _caller(self, function: wasmtime.Func, signature: _Signature) -> Callable[..., Any]:
         guest, context, thread, trap, get_thread = self, self.context, self.thread, self.trap, threading.get_ident
         held = self.references
-        objects, indices, give, spare = held.objects, held.indices, held.give, held.spare
+        objects, indices, stock = held.objects, held.indices, held.stock
         letters, result = signature.letters(), signature.result
         slots = max(len(letters), 1)
         buffer = (ctypes.c_uint32 * (4 * slots))()
@@ -69,107 +95,111 @@ class _RawGuest(_Guest):
         unpack = struct.Struct(_slots(signature.result_letters(lifted=True))).unpack_from
         pack = packer.pack_into
         references = [index for index, letter in enumerate(letters) if letter == "r"]
-        single = references[0] if len(references) == 1 else None
-        roots = [_Root() for _ in references]
-        places = [(index, ctypes.byref(root)) for index, root in zip(references, roots, strict=False)]
+        needed = len(references)
         function_at, buffer_at, trap_at = ctypes.byref(function._func), ctypes.byref(buffer), ctypes.byref(trap)
         count = ctypes.c_size_t(slots)
-        self.kept += [function, roots, buffer]
+        self.kept += [function, buffer]
         direct, kinds, nulls = signature.is_direct, signature.kinds, signature.nulls
-        limited = self.limits.fuel is not None or self.limits.deadline is not None
         fallible, lift_result, invoke = signature.fallible, signature.lift_result, _C.call
         is_reference, accepted, refused, plain_result = _traits(result)
 
         def call(*args: Any) -> Any:
+            depth = guest.depth
+            if depth & 1:
+                return guest.interleave(call, args, buffer)
             if guest.unusable is not None or get_thread() != thread:
                 raise guest.refusal()
-            if direct:
-                for index in nulls:
-                    if args[index] is None:
-                        signature.prepare(args)
-                for index, kind in kinds:
-                    if not isinstance(args[index], kind):
-                        signature.prepare(args)
-                core: Any = args
-            else:
-                core = signature.lower(guest, args)
-            values: Any = core
-            if references:
-                if len(spare) < len(references):
-                    held.sweep()  # before the buffer is filled: the code of an object may call this function
-                core = list(core)
-                for index in references:
-                    core[index] = 0
+            guest.depth = depth + 1
             try:
-                pack(buffer, 0, *core)
-            except (struct.error, TypeError, OverflowError):
-                signature.prepare(args)
-                raise
-            if guest.unusable is not None:  # code of the arguments closed it
-                raise guest.refusal()
-            if references:
-                if single is None:
-                    made = [
-                        (index, place, held.root(values[index], place))
-                        for index, place in places
-                        if values[index] is not None
-                    ]
-                    for index, place, record in made:
-                        buffer[4 * index] = held.unroot(record, place)
-                elif values[single] is not None:
-                    buffer[4 * single] = give(values[single])
-            if fallible:
-                outer, guest.failure = guest.failure, None
-            if limited and guest.depth == 0:
-                guest.begin()
+                core: Any = args if direct else signature.lower(guest, args)
+                if references:
+                    if direct:
+                        for index in nulls:
+                            if args[index] is None:
+                                signature.prepare(args)
+                        for index, kind in kinds:
+                            if not isinstance(args[index], kind):
+                                signature.prepare(args)
+                    values, core = core, list(core)
+                    for index in references:
+                        core[index] = 0
+                if letters:
+                    try:
+                        pack(buffer, 0, *core)
+                    except (struct.error, TypeError, OverflowError):
+                        signature.prepare(args)
+                        raise
+                if references:
+                    if len(stock) < needed:
+                        _gone = held.refill()  # until the call is over: the code of an object may call this function
+                    for index in references:
+                        if values[index] is not None:
+                            while not stock:
+                                held.refill(settle=False)
+                            buffer[4 * index] = number = stock[-1]
+                            del stock[-1]
+                            objects[indices[number]] = values[index]
+                if fallible:
+                    outer, guest.failure = guest.failure, None
                 error = invoke(context, function_at, buffer_at, count, trap_at)
-                guest.end()
-            else:
-                error = invoke(context, function_at, buffer_at, count, trap_at)
-            if error is not None or trap.value is not None:
-                guest.stopped(_error(error, trap))
-            if fallible:
-                message, guest.failure = guest.failure, outer
-                if message is not None:
-                    raise GuestError(message)
-            if is_reference:
-                number = buffer[0]
-                value = objects[indices[number]] if number else None
-                return value if isinstance(value, accepted) and value is not refused else lift_result(guest, value)
-            if result is None:
-                return None
-            return unpack(buffer)[0] if plain_result else lift_result(guest, unpack(buffer)[0])
+                if error is not None or trap.value is not None:
+                    guest.stopped(_error(error, trap))
+                if fallible:
+                    message, guest.failure = guest.failure, outer
+                    if message is not None:
+                        raise GuestError(message)
+                if is_reference:
+                    number = buffer[0]
+                    value = objects[indices[number]] if number else None
+                    if value is refused or (accepted and not isinstance(value, accepted)):
+                        return lift_result(guest, value)
+                    return value
+                if result is None:
+                    return None
+                return unpack(buffer)[0] if plain_result else lift_result(guest, unpack(buffer)[0])
+            finally:
+                guest.depth = depth
 
-        return call
+        def limited(*args: Any) -> Any:
+            if guest.depth or guest.unusable is not None or get_thread() != thread:
+                return call(*args)
+            guest.begin()
+            try:
+                return call(*args)
+            finally:
+                guest.end()
+
+        return call if self.limits.fuel is None and self.limits.deadline is None else limited
 
     def _allocator(self, signature: _Signature) -> Callable[[int, int], int]:
         guest, context, trap, invoke = self, self.context, self.trap, _C.call
         function = self._exported(signature.label, signature)
-        limited = self.limits.fuel is not None or self.limits.deadline is not None
         buffer = (ctypes.c_uint32 * 16)()
         function_at, buffer_at, trap_at = ctypes.byref(function._func), ctypes.byref(buffer), ctypes.byref(trap)
         count = ctypes.c_size_t(4)
         self.kept.append(function)
+        self.allocated = buffer
 
         def allocate(align: int, size: int) -> int:
             if guest.unusable is not None:
                 raise guest.refusal()
-            buffer[0] = buffer[4] = 0
-            buffer[8], buffer[12] = align, size
-            is_outermost = limited and guest.depth == 0
-            if is_outermost:
-                guest.begin()
-            error = invoke(context, function_at, buffer_at, count, trap_at)
-            if is_outermost:
-                guest.end()
-            if error is not None or trap.value is not None:
-                guest.stopped(_error(error, trap))
-            return buffer[0]
+            depth = guest.depth
+            guest.depth = depth | 1
+            try:
+                buffer[0] = buffer[4] = 0
+                buffer[8], buffer[12] = align, size
+                error = invoke(context, function_at, buffer_at, count, trap_at)
+                if error is not None or trap.value is not None:
+                    guest.stopped(_error(error, trap))
+                return buffer[0]
+            finally:
+                guest.depth = depth
 
         return allocate
 
     def _import(self, signature: _Signature, answer: Callable[..., Any]) -> wasmtime.Func:
-        guest, objects, indices, give = self, self.references.objects, self.references.indices, self.references.give
+        guest, objects, indices = self, self.references.objects, self.references.indices
+        stock, refill = self.references.stock, self.references.refill
         result, direct = signature.result, signature.is_direct and not signature.fails_in_place
         letters = signature.letters(lifted=True) + "I" * signature.fails_in_place
         unpack = struct.Struct(_slots(letters)).unpack_from
@@ -182,50 +212,76 @@ class _RawGuest(_Guest):
             unpack = struct.Struct(f"<16x{_slots(letters[1:])[1:]}").unpack_from
         window = ctypes.c_uint32 * (4 * max(len(letters), 1))
         windows: dict[int, Any] = {}
-        is_reference, accepted, refused, _ = _traits(result)
-        is_checked = not signature.is_result_direct or (result is not None and result.is_plain)
+        last_at = 0
+        last: Any = None
+        is_reference = isinstance(result, _Reference)
+        checked = result if isinstance(result, _Reference) and signature.is_result_direct else None
+        """What `answer` has not looked at."""
+        refuses_null = checked is not None and not checked.null
+        accepted = checked.accepted if checked is not None and checked.is_checked else None
+
+        def slots_at(args_at: int) -> Any:
+            nonlocal last_at, last
+            if len(windows) > 64:
+                windows.clear()
+            last = windows.get(args_at) or windows.setdefault(args_at, window.from_address(args_at))
+            last_at = args_at
+            return last
 
         def answered(_env: object, _caller: object, args_at: int, _count: int) -> int:
-            guest.depth += 1
+            depth = guest.depth
             try:
-                slots = windows.get(args_at)
-                if slots is None:
-                    if len(windows) > 64:
-                        windows.clear()
-                    slots = windows[args_at] = window.from_address(args_at)
-                if has_object:
+                slots = last if args_at == last_at else slots_at(args_at)
+                if not letters:
+                    guest.depth = depth + 1
+                    value = answer()
+                elif has_object:
                     number = slots[0]
                     thing = objects[indices[number]] if number else None
-                    if thing is refused_object or not isinstance(thing, kind_of_object):
+                    guest.depth = depth + 1
+                    if thing is refused_object or (kind_of_object and not isinstance(thing, kind_of_object)):
                         signature.lift(guest, (thing, *unpack(slots)))
                     value = answer(thing, *unpack(slots))
                 elif references:
                     core = list(unpack(slots))
                     for index in references:
                         core[index] = objects[indices[core[index]]] if core[index] else None
+                    guest.depth = depth + 1
                     if direct and not signature.suits(core):
                         signature.lift(guest, core)
                     value = answer(*core)
                 else:
-                    value = answer(*unpack(slots)) if letters else answer()
+                    guest.depth = depth + 1
+                    value = answer(*unpack(slots))
                 if guest.unusable is not None:
                     raise guest.refusal()
-                if not is_checked and (not isinstance(value, accepted) or value is refused):
-                    signature.lower_result(guest, value)
                 if is_reference:
-                    slots[0] = 0 if value is None else give(value)
+                    if value is None:
+                        if refuses_null:
+                            signature.lower_result(guest, value)
+                        slots[0] = 0
+                    else:
+                        if accepted and not isinstance(value, accepted):
+                            signature.lower_result(guest, value)
+                        while not stock:
+                            refill()
+                        slots[0] = number = stock[-1]
+                        del stock[-1]
+                        objects[indices[number]] = value
                 elif result is not None:
                     try:
                         pack(slots, 0, value)
                     except (struct.error, TypeError, OverflowError):
                         signature.lower_result(guest, value)
                         raise
+                elif value is not None:
+                    signature.lower_result(guest, value)
                 return 0
             except BaseException as error:
                 guest.pending = error
                 return _trap_at("a function of the host failed")
             finally:
-                guest.depth -= 1
+                guest.depth = depth
 
         thunk = _ANSWER(answered)
         function = wasmtime.Func._from_raw(_ffi.wasmtime_func_t())
@@ -237,10 +293,11 @@ class _RawGuest(_Guest):
 
 
 def _traits(result: _Type | None) -> tuple[bool, Any, Any, bool]:
-    """Say whether a result is a reference, which classes it may have, what it must not be, and if it is plain."""
+    """Say whether a result is a reference, which classes it must have if any, what it must not be, if it is plain."""
     if isinstance(result, _Reference):
-        return True, result.accepted, None if result.refuses_null else _NOTHING, False
-    return False, type(None) if result is None else object, _NOTHING, result is not None and result.is_plain
+        accepted = result.accepted if result.is_checked else None
+        return True, accepted, None if result.refuses_null else _NOTHING, False
+    return False, type(None) if result is None else None, _NOTHING, result is not None and result.is_plain
 
 
 _NOTHING: Final = object()
