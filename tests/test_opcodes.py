@@ -13,7 +13,7 @@ from externref_build.wasm.instructions import encode_opcode, iterate_instruction
 from externref_build.wasm.opcodes import OPCODES, Opcode
 
 _ALL = list(OPCODES.values())
-_IDS = [f"{opcode.mnemonic}-{opcode.key:x}" for opcode in _ALL]
+_IDS = [f"{opcode.mnemonic}-{key:x}" for key, opcode in OPCODES.items()]
 
 _SKELETON = """
 (module

@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
+from itertools import groupby
 from typing import NamedTuple
 
 from externref_build.errors import MalformedModuleError, UnsupportedFeatureError
@@ -27,27 +28,27 @@ from externref_build.wasm.types import (
 POSSESSIVE = b"+" if sys.version_info >= (3, 11, 5) else b""
 """Makes a repetition possessive, which saves time. Before 3.11.5, Python had it wrong (CPython's issue 106052)."""
 
-_LEB32 = rb"[\x80-\xff]{0,4}%b[\x00-\x7f]" % POSSESSIVE
-_LEB64 = rb"[\x80-\xff]{0,9}%b[\x00-\x7f]" % POSSESSIVE
+_LEB32 = b"[\x80-\xff]{0,4}%b[\x00-\x7f]" % POSSESSIVE
+_LEB64 = b"[\x80-\xff]{0,9}%b[\x00-\x7f]" % POSSESSIVE
 _RUN_LENGTH = b"{0,256}" + POSSESSIVE
 """How many instructions one match passes over; bounded, or a match could need much memory to backtrack."""
 
-_SHORT_MEMARG = rb"[\x00-\x3f]" + _LEB64
+_SHORT_MEMARG = b"[\x00-\x3f]" + _LEB64
 """What most memory arguments look like. The pattern of the others matches these as well, but more slowly."""
 
-_HEAP_TYPE = rb"(?:[\x00-\x61\x63-\x7f]|[\x80-\xff]{1,4}[\x00-\x7f])"
+_HEAP_TYPE = b"(?:[\x00-\x61\x63-\x7f]|[\x80-\xff]{1,4}[\x00-\x7f])"
 
 _PATTERNS = {
-    "blocktype": rb"(?:[\x00-\x62\x65-\x7f]|[\x63\x64]%b|[\x80-\xff]{1,4}[\x00-\x7f])" % _HEAP_TYPE,
+    "blocktype": b"(?:[\x00-\x62\x65-\x7f]|[\x63\x64]%b|[\x80-\xff]{1,4}[\x00-\x7f])" % _HEAP_TYPE,
     "heaptype": _HEAP_TYPE,
     # Bit 6 of the alignment announces a memory index (multi-memory).
-    "memarg": rb"(?:[\x00-\x3f]|[\x40-\x7f]%b)%b" % (_LEB32, _LEB64),
+    "memarg": b"(?:[\x00-\x3f]|[\x40-\x7f]%b)%b" % (_LEB32, _LEB64),
     "s64": _LEB64,
-    "f32": rb".{4}",
-    "f64": rb".{8}",
-    "bytes16": rb".{16}",
-    "lane": rb".",
-    "castflags": rb".",
+    "f32": b".{4}",
+    "f64": b".{8}",
+    "bytes16": b".{16}",
+    "lane": b".",
+    "castflags": b".",
 }
 """What immediates look like where they are not one LEB128 of 32 bits; without exact types and padded alignments."""
 
@@ -76,25 +77,37 @@ def instruction_pattern(opcodes: Iterable[Opcode]) -> bytes:
 
     It matches none whose immediates it cannot count, whose opcode behind a prefix is padded, or whose types are exact.
     """
-    short: dict[bytes, list[int]] = {_LEB32: [], _SHORT_MEMARG: []}
-    long: dict[bytes, dict[tuple[bytes, bytes], list[int]]] = {}
+    by_form: dict[tuple[int | None, tuple[str, ...]], list[int]] = {}
     for opcode in opcodes:
-        if not _UNCOUNTABLE.isdisjoint(opcode.immediates):
+        by_form.setdefault((opcode.prefix, opcode.immediates), []).append(opcode.code)
+    short: dict[bytes, list[int]] = {_LEB32: [], _SHORT_MEMARG: []}
+    long: dict[bytes, dict[int | None, list[int]]] = {}
+    for (prefix, immediates), codes in by_form.items():
+        if not _UNCOUNTABLE.isdisjoint(immediates):
             continue
-        tail = b"".join(_PATTERNS.get(kind, _LEB32) for kind in opcode.immediates)
-        has_memarg = opcode.immediates == ("memarg",)
-        if opcode.prefix is None:
-            short.setdefault(_SHORT_MEMARG if has_memarg else tail, []).append(opcode.code)
-        if opcode.prefix is not None or has_memarg:
-            encoded = encode_opcode(opcode)
-            varying = len(encoded[:2]) - 1
-            frame = re.escape(encoded[:varying]), re.escape(encoded[varying + 1 :])
-            long.setdefault(tail, {}).setdefault(frame, []).append(encoded[varying])
-    alternatives = [byte_class(codes) + tail for tail, codes in short.items() if codes]
-    for tail, framed in long.items():
-        encodings = b"|".join(before + byte_class(codes) + behind for (before, behind), codes in framed.items())
-        alternatives.append(b"(?:" + encodings + b")" + tail)
+        tail = b"".join(_PATTERNS.get(kind, _LEB32) for kind in immediates)
+        has_memarg = immediates == ("memarg",)
+        if prefix is None:
+            short.setdefault(_SHORT_MEMARG if has_memarg else tail, []).extend(codes)
+        if prefix is not None or has_memarg:
+            long.setdefault(tail, {}).setdefault(prefix, []).extend(codes)
+    alternatives = [byte_class(sorted(codes)) + tail for tail, codes in short.items() if codes]
+    for tail, by_prefix in long.items():
+        encodings = [source for prefix, codes in by_prefix.items() for source in _encodings(prefix, sorted(codes))]
+        alternatives.append(b"(?:" + b"|".join(encodings) + b")" + tail)
     return b"(?:" + b"|".join(alternatives) + b")"
+
+
+def _encodings(prefix: int | None, codes: Sequence[int]) -> Iterator[bytes]:
+    """Match opcodes; those behind a prefix take one or two bytes."""
+    if prefix is None:
+        yield byte_class(codes)
+        return
+    for high, group in groupby(codes, lambda code: code >> 7):
+        if high:
+            yield _literal(prefix) + byte_class([code & 0x7F | 0x80 for code in group]) + _literal(high)
+        else:
+            yield _literal(prefix) + byte_class(list(group))
 
 
 def encode_opcode(opcode: Opcode) -> bytes:
@@ -105,14 +118,19 @@ def encode_opcode(opcode: Opcode) -> bytes:
 
 
 @cache
+def _any_instruction() -> bytes:
+    return instruction_pattern(OPCODES.values())
+
+
+@cache
 def _instruction() -> re.Pattern[bytes]:
-    return re.compile(instruction_pattern(OPCODES.values()), re.DOTALL)
+    return re.compile(_any_instruction(), re.DOTALL)
 
 
 @cache
 def instruction_run() -> re.Pattern[bytes]:
     """Return what matches a run of whole instructions, as long as it knows them and none reaches over the end."""
-    return re.compile(instruction_pattern(OPCODES.values()) + _RUN_LENGTH, re.DOTALL)
+    return re.compile(_any_instruction() + _RUN_LENGTH, re.DOTALL)
 
 
 _BY_FIRST_BYTE = [OPCODES.get(byte) for byte in range(256)]

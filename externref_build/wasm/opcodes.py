@@ -240,11 +240,6 @@ class Opcode(NamedTuple):
     arity: tuple[int, int] | None
     """Operands taken from the stack and put on it; None where that depends on immediates."""
 
-    @property
-    def key(self) -> int:
-        """The opcode as one number: the prefix, if any, shifted above the code's twelve bits."""
-        return self.code if self.prefix is None else self.prefix << 12 | self.code
-
 
 def _parse_table(table: str) -> dict[int, Opcode]:
     opcodes: dict[int, Opcode] = {}
@@ -253,18 +248,16 @@ def _parse_table(table: str) -> dict[int, Opcode]:
             continue
         first, immediates, arity, *mnemonics = row.split()
         prefix = int(first[:2], 16) if len(first) > 2 else None
-        code = int(first[2:] if prefix else first, 16)
         kinds = () if immediates == "-" else tuple(immediates.split(","))
         pops, _, pushes = arity.partition(">")
         effect = None if arity == "*" else (int(pops), int(pushes))
-        for position, mnemonic in enumerate(mnemonics):
-            opcode = Opcode(prefix, code + position, mnemonic, kinds, effect)
-            opcodes[opcode.key] = opcode
+        for code, mnemonic in enumerate(mnemonics, int(first[2:] if prefix else first, 16)):
+            opcodes[code if prefix is None else prefix << 12 | code] = Opcode(prefix, code, mnemonic, kinds, effect)
     return opcodes
 
 
 OPCODES = _parse_table(_TABLE)
-"""Every known opcode by its key."""
+"""Every known opcode by its code; behind a prefix, by ``prefix << 12 | code``."""
 
 BY_MNEMONIC = {opcode.mnemonic: opcode for opcode in reversed(OPCODES.values())}
 """Every known opcode by its mnemonic; the untyped one of the two forms of ``select``."""
