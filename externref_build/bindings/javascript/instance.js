@@ -68,16 +68,36 @@ const sendEncoded = (text, what, old, oldLength) => {
   return address;
 };
 
+const shortText = (memory, address, end) => {
+  let text = "";
+  let index = address;
+  for (; index + 8 <= end; index += 8) {
+    const a = memory[index];
+    const b = memory[index + 1];
+    const c = memory[index + 2];
+    const d = memory[index + 3];
+    const e = memory[index + 4];
+    const f = memory[index + 5];
+    const g = memory[index + 6];
+    const h = memory[index + 7];
+    if ((a | b | c | d | e | f | g | h) > 127) return undefined;
+    text += String.fromCharCode(a, b, c, d, e, f, g, h);
+  }
+  for (; index < end; index++) {
+    if (memory[index] > 127) return undefined;
+    text += String.fromCharCode(memory[index]);
+  }
+  return text;
+};
+
 const receiveText = (start, length) => {
   const memory = current();
   const address = start >>> 0;
   const end = address + (length >>> 0);
   if (end > memory.length) throw beyond(address, length >>> 0);
-  let index = address;
   if (end - address <= 12) {
-    let text = "";
-    for (; index < end && memory[index] < 128; index++) text += String.fromCharCode(memory[index]);
-    if (index === end) return text;
+    const text = shortText(memory, address, end);
+    if (text !== undefined) return text;
   }
   try {
     return decoder.decode(new Uint8Array(memory.buffer, address, end - address));
