@@ -3,7 +3,7 @@
 One regular expression, derived from the opcode table, matches one instruction, and a second one a run of them. They are
 unambiguous (no instruction is a prefix of another), so that a match is a decoding. What they leave out is decoded by
 hand: three instructions have immediates whose number a regular expression cannot count (``br_table``, ``select`` with
-types, ``try_table``); and what no compiler writes, such as a padded opcode, would only make them slow to compile.
+types, ``try_table``); and what compilers hardly ever write, such as a padded opcode, would make them slow to compile.
 """
 
 import re
@@ -48,11 +48,11 @@ _PATTERNS = {
     "f64": b".{8}",
     "bytes16": b".{16}",
     "lane": b".",
-    "castflags": b".",
 }
 """What immediates look like where they are not one LEB128 of 32 bits; without exact types and padded alignments."""
 
-_UNCOUNTABLE = frozenset({"labels", "valtypes", "catches"})
+_BY_HAND = frozenset({"labels", "valtypes", "catches", "castflags"})
+"""Kinds of immediates in instructions that are always decoded by hand."""
 
 
 def byte_class(values: Sequence[int]) -> bytes:
@@ -75,7 +75,7 @@ def _literal(value: int) -> bytes:
 def instruction_pattern(opcodes: Iterable[Opcode]) -> bytes:
     """Build the source of a regular expression (DOTALL) that matches most instructions with one of the opcodes.
 
-    It matches none whose immediates it cannot count, whose opcode behind a prefix is padded, or whose types are exact.
+    It matches none with immediates that are left to `decode_by_hand`, with a padded opcode, or with exact types.
     """
     by_form: dict[tuple[int | None, tuple[str, ...]], list[int]] = {}
     for opcode in opcodes:
@@ -83,7 +83,7 @@ def instruction_pattern(opcodes: Iterable[Opcode]) -> bytes:
     short: dict[bytes, list[int]] = {_LEB32: [], _SHORT_MEMARG: []}
     long: dict[bytes, dict[int | None, list[int]]] = {}
     for (prefix, immediates), codes in by_form.items():
-        if not _UNCOUNTABLE.isdisjoint(immediates):
+        if not _BY_HAND.isdisjoint(immediates):
             continue
         tail = b"".join(_PATTERNS.get(kind, _LEB32) for kind in immediates)
         has_memarg = immediates == ("memarg",)
@@ -199,7 +199,7 @@ def decode_by_hand(data: bytes | memoryview, offset: int, end: int) -> tuple[Opc
     for kind in opcode.immediates:
         if kind == "labels":
             _skip_labels(reader)
-        elif kind in _UNCOUNTABLE or kind == "blocktype":
+        elif kind in ("valtypes", "catches", "blocktype"):
             _DECODERS[kind](reader)
         else:
             try:
