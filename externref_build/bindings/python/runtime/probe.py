@@ -62,14 +62,16 @@ def _stays(calls: _Unchecked) -> bool:
     references.stock[:], references.rooted[:] = numbers[1::2], places[1::2]
     for place in places[::2]:
         calls.ref_unroot(place)
-    is_counted = references.count() == 0 and references.witness[0] == 0
+    is_counted = references.count() == 0
+    calls.gc(references.context)
+    is_witnessed = references.witness[0] == 0
     is_same = numbers[1::2] == [calls.ref_to_raw(references.context, place) for place in places[1::2]]
     kept = [index if number % 2 else None for number, index in enumerate(indices)]
     is_kept = [references.objects[index] for index in indices] == kept
     references.clear()
     store.close()
     [block] = references.blocks
-    return is_counted and is_same and is_kept and not any(block[2 * index] for index in indices[1::2])
+    return is_counted and is_witnessed and is_same and is_kept and not any(block[2 * index] for index in indices[1::2])
 
 
 _C: Any = _unchecked()

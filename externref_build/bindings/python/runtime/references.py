@@ -96,9 +96,8 @@ class _References:
 
     def _make(self, indices: Sequence[int], places: Sequence[Any]) -> None:
         """Add references to the stock, with the records of the indices."""
-        calls, context, first = self.calls, repeat(self.context), len(self.rooted)
-        records = map(self.records.__getitem__, indices)
-        made = list(map(calls.ref_new, context, records, repeat(calls.ref_gone), places))
+        records, cleared = map(self.records.__getitem__, indices), repeat(self.calls.ref_gone)
+        made = list(map(self.calls.ref_new, repeat(self.context), records, cleared, places))
         if not all(made):
             refused = [not is_made for is_made in made]
             self.spare += compress(indices, refused)
@@ -107,21 +106,30 @@ class _References:
         if not places:
             raise MemoryError("the engine has no room for another reference")
         self.rooted += places
-        root = ctypes.byref(_Root())
-        self.witness[0] = calls.ref_new(self.context, ctypes.byref(self.witness), calls.ref_gone, root)
-        # Also what was in stock: the engine may have looked for garbage to have room.
-        numbers = list(map(calls.ref_to_raw, context, self.rooted))
-        self.indices.update(zip(numbers[first:], indices, strict=True))
-        self.stock[:] = numbers
-        if self.witness[0]:
+        numbers = self._expose()[-len(places) :]
+        self.indices.update(zip(numbers, indices, strict=True))
+        self.stock += numbers
+
+    def _expose(self) -> list[int]:
+        """Have the engine take the guest to hold what is rooted; return the numbers.
+
+        It does so until it looks for garbage. Unless it has done that, those in stock are left out, for there are
+        versions that never let go of what they are told twice.
+        """
+        calls, root = self.calls, ctypes.byref(_Root())
+        is_witnessed = calls.ref_new(self.context, ctypes.byref(self.witness), calls.ref_gone, root)
+        first = len(self.stock) if self.witness[0] else 0
+        self.witness[0] = is_witnessed
+        numbers = list(map(calls.ref_to_raw, repeat(self.context), self.rooted[first:]))
+        if is_witnessed:
             calls.ref_to_raw(self.context, root)
             calls.ref_unroot(root)
+        return numbers
 
     def _settle(self, is_wanted: bool) -> bool:
         """Leave the references that were given to the guest; return whether that was possible.
 
-        The engine takes the guest to hold what passed to it, until it looks for garbage. After that, it has to be told
-        again: the guest has got them now.
+        They were exposed when they were made. If the engine has looked for garbage since, it has to be told again.
         """
         self.given += self.rooted[len(self.stock) :]
         del self.rooted[len(self.stock) :]
@@ -148,6 +156,8 @@ class _References:
                 self.spare += range(first, end)
             ctypes.memset(block, 1, ctypes.sizeof(block))
             start += len(block) // 2
+        if self.stock:
+            self._expose()
         wanted = max(_RECORDS, start - len(self.spare))
         if 2 * len(self.spare) < wanted:
             self._extend(wanted)
