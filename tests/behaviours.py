@@ -418,6 +418,38 @@ def an_exported_function_as_a_value(plugin: Plugin, host: Host) -> None:
     assert plugin.held() == [thing]
 
 
+@guest(
+    """
+  (rec (type $map (func (param i32) (result i32))) (type $eat (func (param i32))) (type $do (func)))
+  (import "externref" "insert" (func $insert_in_group (type $map)))
+  (import "externref" "take" (func $take_in_group (type $map)))
+  (import "externref" "drop" (func $drop_in_group (type $eat)))
+  (import "externref" "guard" (func $guard_in_group (type $do)))
+  (import "host" "echo" (func $echo_in_group (type $map)))
+  (table $maps 3 (ref $map) (ref.func $insert_in_group))
+  (elem (table $maps) (i32.const 1) (ref $map) (ref.func $take_in_group) (ref.func $echo_in_group))
+  (global $drop_it (ref $eat) (ref.func $drop_in_group))
+  (elem declare func $guard_in_group)
+  ;; declare export run: r -> r
+  (func (export "run") (param $thing i32) (result i32)
+    (local $slot i32)
+    (call_ref $do (ref.func $guard_in_group))
+    (local.set $slot (call_indirect $maps (type $map) (local.get $thing) (i32.const 0)))
+    (local.set $thing (call $take_in_group (local.get $slot)))
+    (local.set $slot (call_indirect $maps (type $map) (local.get $thing) (i32.const 0)))
+    (drop (call $insert (call $get (local.get $slot))))
+    (local.set $thing (call_indirect $maps (type $map) (local.get $slot) (i32.const 1)))
+    (call_ref $eat (i32.const 1) (global.get $drop_it))
+    (return (call $echo (local.get $thing))))
+""",
+    direct=False,
+)
+def surrogates_of_types_in_a_group(plugin: Plugin, host: Host) -> None:
+    thing = host.thing()
+    assert plugin.call("run", thing) is thing
+    assert plugin.held() == []
+
+
 @guest("""
   (import "host" "begin" (func $begin))
   (start $begin)

@@ -122,7 +122,8 @@ class Layout:
         """Tell the index of a function in its integer form."""
         surrogate = self.signatures.surrogates.get(func)
         if surrogate:
-            return self._surrogate("externref.guard" if surrogate == "guard" else self._adapted(surrogate))
+            name = "externref.guard" if surrogate == "guard" else self._adapted(surrogate)
+            return self._surrogate(name, self.module.func_type_index(func))
         if self._own_refs(func) != NO_REFS:
             return self._lowered(func)
         return self._own_index(func)
@@ -164,8 +165,11 @@ class Layout:
             self.new_funcs[position] = NewFunction(name, type_index, build())
         return self._indices[key]
 
-    def _surrogate(self, name: str) -> int:
+    def _surrogate(self, name: str, type_index: int | None = None) -> int:
+        """Tell the index of an intrinsic, of a given type where it stands in for a function of that type."""
         intrinsic = INTRINSICS[name]
+        if type_index is None:
+            type_index = self.type_index(intrinsic.func_type)
 
         def build() -> bytes:
             names = {f"${other}": self._surrogate(other) for other in DEPENDENCIES.get(name, ())}
@@ -177,7 +181,7 @@ class Layout:
                     names[f"${variable}"] = self._global_index(variable)
             return intrinsic.assemble({**names, "$drop-hook": self.drop_hook_index})
 
-        return self._add(name, name.removesuffix(" with hook"), self.type_index(intrinsic.func_type), build)
+        return self._add((name, type_index), name.removesuffix(" with hook"), type_index, build)
 
     def _lifted(self, func: int, refs: Refs) -> int:
         """Give a function of integers its reference form: parameters go into transit, results come out."""
