@@ -440,6 +440,7 @@ def test_grants_are_those_of_wasi(reach: ModuleType) -> None:
 OLD = """
 import io
 from {host} import _C, LimitExceeded, Reach, Wasi
+from {keep} import Keep
 
 out = io.BytesIO()
 with Reach.load(wasi=Wasi(stdout=out.write, directories={{"/data": "."}})) as plugin:
@@ -450,7 +451,12 @@ try:
     Reach.load(fuel=0)
 except LimitExceeded as error:
     print(error)
+with Keep.load() as plugin:
+    print([(plugin.put(index % 100, out), plugin.live_references)[1] for index in range(1500)] == {counts})
 """
+KEEP = """(module
+    (table $kept 100 externref)
+    (func (export "put") (param i32 externref) (table.set $kept (local.get 0) (local.get 1))))"""
 
 
 @pytest.mark.once
@@ -462,13 +468,18 @@ def test_hosts_run_with_the_oldest_wasmtime_that_new_projects_name(
     python = make_venv()
     subprocess.run([python, "-m", "pip", "install", "--quiet", f"wasmtime=={oldest}.0.0"], check=True)
     (tmp_path / "a.txt").write_text("x")
-    environ = {**os.environ, "PYTHONPATH": str(Path(reach.__file__ or "").parent.parent)}
-    program = OLD.format(host=reach.__name__, read=READ, write=WRITE)
+    put = exported("put", [("index", "u32"), ("thing", {"own": "Thing"})])
+    keep = bind(tmp_path, assemble(KEEP, put), name="keep")
+    folders = (str(Path(module.__file__ or "").parent.parent) for module in (reach, keep))
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
+    counts = "[*range(1, 101), *[100] * 1400]"
+    program = OLD.format(host=reach.__name__, keep=keep.__name__, counts=counts, read=READ, write=WRITE)
     done = subprocess.run([python, "-c", program], cwd=tmp_path, env=environ, capture_output=True, encoding="utf-8")
     assert done.stdout.splitlines() == [
         "True 0 b'hi\\n' 0 True",
         "0",
         "the plugin used up its fuel of 0 for one call",
+        "True",
     ], done.stderr
 
 
