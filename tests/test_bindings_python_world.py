@@ -452,11 +452,12 @@ try:
 except LimitExceeded as error:
     print(error)
 with Keep.load() as plugin:
-    print([(plugin.put(index % 100, out), plugin.live_references)[1] for index in range(1500)] == {counts})
+    print([(plugin.put(index % 100, out), plugin.take(index % 100), plugin.live_references)[2] for index in range(1500)] == {counts})
 """
 KEEP = """(module
     (table $kept 100 externref)
-    (func (export "put") (param i32 externref) (table.set $kept (local.get 0) (local.get 1))))"""
+    (func (export "put") (param i32 externref) (table.set $kept (local.get 0) (local.get 1)))
+    (func (export "take") (param i32) (result externref) (table.get $kept (local.get 0))))"""
 
 
 @pytest.mark.once
@@ -469,7 +470,8 @@ def test_hosts_run_with_the_oldest_wasmtime_that_new_projects_name(
     subprocess.run([python, "-m", "pip", "install", "--quiet", f"wasmtime=={oldest}.0.0"], check=True)
     (tmp_path / "a.txt").write_text("x")
     put = exported("put", [("index", "u32"), ("thing", {"own": "Thing"})])
-    keep = bind(tmp_path, assemble(KEEP, put), name="keep")
+    take = exported("take", [("index", "u32")], [{"own": "Thing"}])
+    keep = bind(tmp_path, assemble(KEEP, put, take), name="keep")
     folders = (str(Path(module.__file__ or "").parent.parent) for module in (reach, keep))
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
     counts = "[*range(1, 101), *[100] * 1400]"
