@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from plugins import custom_section
 from projects import CARGO, PROJECTS, write
 from wasmtime import Engine, Module
 from wasmtime import wat2wasm as assemble
@@ -115,6 +116,16 @@ def test_dash_is_a_pipe_on_both_sides(command_line: Run, module: Path) -> None:
         piped = command_line(*arguments, stdin=module.read_bytes())
         assert piped.returncode == 0
         assert piped.stdout == module.with_name("out.wasm").read_bytes()
+
+
+def test_a_large_module_takes_its_own_place(command_line: Run, tmp_path: Path) -> None:
+    """It is mapped into memory, not read; and so is what is written."""
+    large = guest(ALLOC, RUN) + custom_section("padding", bytes(1 << 24))
+    piped = command_line("process", "-", stdin=large)
+    (tmp_path / "large.wasm").write_bytes(large)
+    done = command_line("process", "large.wasm", "-o", "large.wasm")
+    assert done.returncode == 0
+    assert (tmp_path / "large.wasm").read_bytes() == piped.stdout != large
 
 
 @pytest.mark.parametrize(

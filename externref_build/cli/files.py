@@ -5,6 +5,7 @@ Files are handled by their names: only errors have the time to import `pathlib`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,10 @@ PIPE: Final = "-"
 
 LARGEST: Final = 2**32 - 1
 """In bytes: more than any engine takes, and than the sizes of the binary format can count."""
+
+
+_LARGE: Final = 1 << 24
+"""In bytes: anything smaller is sooner read than mapped."""
 
 
 def display_name(name: str) -> str:
@@ -37,6 +42,20 @@ def read_module(name: str) -> bytes:
         raise _unreadable(name, error) from error
     _refuse_size(len(data), name)
     return data
+
+
+def map_module(name: str) -> bytes | memoryview:
+    """Map a large file into memory, which spares a copy of it; read others, as `read_module` does. Raises InputError.
+
+    Nobody may write to the file meanwhile; to replace it, as `write_module` does, is fine. Windows would refuse that.
+    """
+    with contextlib.suppress(OSError):
+        if sys.platform != "win32" and os.path.isfile(name) and _LARGE <= os.path.getsize(name) <= LARGEST:
+            import mmap
+
+            with open(name, "rb") as file:
+                return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    return read_module(name)
 
 
 def write_module(name: str, parts: Sequence[bytes | bytearray | memoryview]) -> None:

@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 from externref_build.cli import terminal
 from externref_build.cli.arguments import Arguments
-from externref_build.cli.files import PIPE, display_name, read_module, write_module
+from externref_build.cli.files import PIPE, display_name, map_module, write_module
 from externref_build.cli.reports import show_lowerings, show_steps, summary
 from externref_build.errors import ExternrefBuildError, OutputError
 
@@ -21,7 +21,7 @@ def run(given: Arguments) -> int:
 
     if given.output == PIPE and sys.stdout.isatty():
         raise OutputError("the output is a terminal, and a module is binary", remedy="name a file: -o OUT.wasm")
-    data = read_module(given.input)
+    data = map_module(given.input)
     processor = Processor(
         table=given.table,
         drop_hook=given.drop_fn,
