@@ -36,7 +36,7 @@ export async function load({ host }, module) {
       numbers: (left, right) => host.numbers(left >>> 0, right >>> 0),
       reference: (given, right) => host.reference(given, right >>> 0),
       text: (address, count) => host.text(read(address, count)),
-      item: host.item,
+      item: () => host.item(),
       answer: () => BigInt(write(host.answer())) | (BigInt(length) << 32n),
     },
   });
