@@ -452,7 +452,8 @@ try:
 except LimitExceeded as error:
     print(error)
 with Keep.load() as plugin:
-    print([(plugin.put(index % 100, out), plugin.take(index % 100), plugin.live_references)[2] for index in range(1500)] == {counts})
+    kept = [(plugin.put(index % 100, out), plugin.take(index % 100), plugin.live_references) for index in range(1500)]
+    print([live for _, _, live in kept] == {counts})
 """
 KEEP = """(module
     (table $kept 100 externref)
