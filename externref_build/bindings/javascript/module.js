@@ -77,7 +77,7 @@ const scalar = (value) => {
 const none = (what) => new GuestFault(`${what} is null, which the plugin's interface rules out`);
 
 const alien = (what, value) =>
-  new GuestFault(`${what} was called with ${shown(value)}, which is no instance of the class that the host allows`);
+  new GuestFault(`${what} is ${shown(value)}, which is no instance of the class that the host allows`);
 
 const problemWith = (imports, [module, name, kind, form, detail]) => {
   const object = imports?.[module];
