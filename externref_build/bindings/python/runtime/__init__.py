@@ -12,8 +12,11 @@ from typing import Final
 MODULES: Final = (
     "failures",
     "values",
+    "signatures",
+    "core_types",
     "system",
     "engines",
+    "traps",
     "guests",
     "public",
     "library",

@@ -5,48 +5,28 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
-import re
 import struct
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 import wasmtime
 
+from externref_build.bindings.python.runtime.core_types import _core_type, _spelled
 from externref_build.bindings.python.runtime.engines import _TICK, _engine, _read_module
 from externref_build.bindings.python.runtime.failures import (
     GuestFault,
     GuestPanic,
     GuestTrap,
-    LimitExceeded,
     PluginClosedError,
     PluginError,
     WrongThreadError,
 )
+from externref_build.bindings.python.runtime.signatures import _numbers, _Signature
 from externref_build.bindings.python.runtime.system import Wasi, _grant
-from externref_build.bindings.python.runtime.values import _BYTES, _TEXT, _U32, _Callback, _numbers, _shown, _Signature
-
-
-@dataclass(frozen=True)
-class _Limits:
-    fuel: int | None = None
-    deadline: float | None = None
-    memory: int | None = None
-    table: int | None = None
-
-    def __post_init__(self) -> None:
-        for name, value, kinds, end in (
-            ("fuel", self.fuel, int, 1 << 63),
-            ("deadline", self.deadline, (int, float), 1 << 53),
-            ("memory", self.memory, int, 1 << 63),
-            ("table", self.table, int, 1 << 63),
-        ):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
-                raise TypeError(f"{name} is {_shown(value)}, expected a number or None")
-            if value is not None and not 0 <= value < end:
-                raise ValueError(f"{name} is {value}, expected a number from 0 to {end - 1}, or None")
+from externref_build.bindings.python.runtime.traps import _add_backtrace, _Limits, _set, _trap
+from externref_build.bindings.python.runtime.values import _BYTES, _TEXT, _U32, _Callback, _shown
 
 
 class _Guest:
@@ -210,7 +190,7 @@ class _Guest:
                 cause if isinstance(cause, PluginError) else PluginError(f"it was stopped by {_shown(cause)}")
             )
         if self.depth == 1:
-            self._release()
+            self._let_go()
         _add_backtrace(cause, error)
         if cause is not pending:
             raise cause from self.unwritten
@@ -341,9 +321,9 @@ class _Guest:
             raise PluginError("the plugin is in the middle of a call: it cannot be closed now")
         if self.unusable is None:
             self.unusable = PluginError("close() was called")
-        self._release()
+        self._let_go()
 
-    def _release(self) -> None:
+    def _let_go(self) -> None:
         self.exports, self.imports, self._allocate, self._memory = {}, {}, None, None
         self._callbacks.clear()
         self.seen = memoryview(b"")
@@ -388,93 +368,3 @@ def _release(store: wasmtime.Store, owners: Sequence[weakref.ref[Any]]) -> None:
     """Release the instance of a store, unless a view of its memory outlived its call: then it stays for as long."""
     if all(owner() is None for owner in owners):
         store.close()
-
-
-def _slots(letters: str) -> str:
-    """Spell core values for `struct`: each has 16 bytes in the C API."""
-    pads = {"b": 15, "B": 15, "h": 14, "H": 14, "q": 8, "Q": 8, "d": 8}
-    return "<" + "".join(f"{'I' if letter == 'r' else letter}{pads.get(letter, 12)}x" for letter in letters)
-
-
-_CORE_TYPES: Final = {"q": "i64", "Q": "i64", "f": "f32", "d": "f64", "r": "externref"}
-"""By the letter of a core value; what is not here is an i32."""
-
-
-def _func_type(signature: _Signature) -> wasmtime.FuncType:
-    """Make the core type of a function."""
-    params, results = (
-        [getattr(wasmtime.ValType, _CORE_TYPES.get(letter, "i32"))() for letter in letters]
-        for letters in (signature.letters() + "I" * signature.fails_in_place, signature.result_letters())
-    )
-    return wasmtime.FuncType(params, results)
-
-
-def _core_type(signature: _Signature) -> str:
-    """Spell the core type of an export."""
-    params, results = (
-        " ".join(_CORE_TYPES.get(letter, "i32") for letter in letters)
-        for letters in (signature.letters(), signature.result_letters())
-    )
-    return f"[{params}] -> [{results}]"
-
-
-def _spelled(type_: object) -> str:
-    """Spell the type of an import or export."""
-    if isinstance(type_, wasmtime.FuncType):
-        params, results = (" ".join(map(str, types)) for types in (type_.params, type_.results))
-        return f"[{params}] -> [{results}]".replace("anyref", "externref")  # the package still has its old name
-    return type(type_).__name__.removesuffix("Type").lower()
-
-
-def _trap(error: BaseException, limits: _Limits) -> BaseException:
-    """Say what stopped a guest, in the words of this module."""
-    if isinstance(error, wasmtime.ExitTrap):
-        return GuestTrap(f"the plugin exited with code {error.code}", "EXIT")
-    if not isinstance(error, (wasmtime.Trap, wasmtime.WasmtimeError)):
-        return error
-    code = _code(error)
-    if code == "OUT_OF_FUEL":
-        return LimitExceeded(f"the plugin used up its fuel of {limits.fuel} for one call", code)
-    if code == "INTERRUPT":
-        return LimitExceeded(f"the plugin took longer than {limits.deadline} seconds for one call", code)
-    text = str(error)
-    for name, limit, place in (("memory", limits.memory, _NO_MEMORY), ("references", limits.table, _NO_ROOM)):
-        if code == "UNREACHABLE" and limit is not None and place.search(text):
-            return LimitExceeded(f"the plugin used up its {name}, of which it may have {limit}", code)
-    reason = text.rpartition("wasm trap: ")[2] if "wasm trap: " in text else text.partition("\n")[0]
-    return GuestTrap(reason.strip() or "the plugin was stopped", code)
-
-
-def _code(error: wasmtime.Trap | wasmtime.WasmtimeError) -> str | None:
-    """Name the kind of a trap."""
-    try:
-        code = error.trap_code if isinstance(error, wasmtime.Trap) else None
-    except ValueError:  # older versions of the package know less than their engine
-        return "OUT_OF_FUEL" if "all fuel consumed" in str(error) else None
-    return code.name if code is not None else None
-
-
-def _add_backtrace(cause: BaseException, error: BaseException) -> None:
-    """Note on an exception where the guest was."""
-    if error is cause or not isinstance(error, (wasmtime.Trap, wasmtime.WasmtimeError)):
-        return
-    lines = str(error).splitlines()
-    frames = [line for line in lines if _FRAME.match(line)]
-    if not frames:
-        return
-    note = "in the plugin (most recent call first):\n" + "\n".join(frames)
-    _set(cause, "__notes__", [*getattr(cause, "__notes__", []), note])
-
-
-def _set(error: BaseException, name: str, value: object) -> None:
-    """Set an attribute of an exception, which may be frozen."""
-    BaseException.__setattr__(error, name, value)
-
-
-_NO_MEMORY: Final = re.compile(r"\balloc::rust_oom\b|\bhandle_alloc_error\b")
-"""Where a guest in Rust gives up when it gets no memory."""
-
-_NO_ROOM: Final = re.compile(r"(?m)^\s+0:.*!externref\.insert$")
-"""Where a guest gives up when its table takes no more references."""
-
-_FRAME: Final = re.compile(r"\s+(\d+: |at )")

@@ -6,9 +6,10 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from externref_build.bindings.python.runtime.guests import _Guest, _Limits
+from externref_build.bindings.python.runtime.guests import _Guest
 from externref_build.bindings.python.runtime.probe import _C
 from externref_build.bindings.python.runtime.public import _PublicGuest
+from externref_build.bindings.python.runtime.traps import _Limits
 from externref_build.bindings.python.runtime.unchecked import _RawGuest
 from externref_build.bindings.python.runtime.values import _shown
 

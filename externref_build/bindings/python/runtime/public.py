@@ -11,9 +11,11 @@ from typing import Any
 
 import wasmtime
 
+from externref_build.bindings.python.runtime.core_types import _func_type
 from externref_build.bindings.python.runtime.failures import GuestError
-from externref_build.bindings.python.runtime.guests import _func_type, _Guest, _Limits
-from externref_build.bindings.python.runtime.values import _Signature
+from externref_build.bindings.python.runtime.guests import _Guest
+from externref_build.bindings.python.runtime.signatures import _Signature
+from externref_build.bindings.python.runtime.traps import _Limits
 
 
 class _PublicGuest(_Guest):

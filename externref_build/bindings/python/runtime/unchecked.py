@@ -11,12 +11,15 @@ from typing import Any, Final
 import wasmtime
 from wasmtime import _ffi
 
+from externref_build.bindings.python.runtime.core_types import _func_type, _slots
 from externref_build.bindings.python.runtime.failures import GuestError
-from externref_build.bindings.python.runtime.guests import _func_type, _Guest, _Limits, _slots
+from externref_build.bindings.python.runtime.guests import _Guest
 from externref_build.bindings.python.runtime.library import _ANSWER, _context_of
 from externref_build.bindings.python.runtime.probe import _C
 from externref_build.bindings.python.runtime.references import _References
-from externref_build.bindings.python.runtime.values import _Reference, _Signature, _Type
+from externref_build.bindings.python.runtime.signatures import _Signature
+from externref_build.bindings.python.runtime.traps import _Limits
+from externref_build.bindings.python.runtime.values import _Reference, _Type
 
 
 def _error(error: int | None, trap: ctypes.c_void_p) -> wasmtime.Trap | wasmtime.WasmtimeError:
