@@ -312,12 +312,12 @@ def test_a_read_only_folder() -> None:
 
 
 KILLED_WHILE_WRITING = """
-import pathlib, sys, time
+import os, pathlib, sys, time
 from externref_build.output import write_whole
 def wait(path, mode):
     print("writing", flush=True)
     time.sleep(60)
-pathlib.Path.chmod = wait
+os.chmod = wait
 write_whole(pathlib.Path(sys.argv[1]), b"after" * 100_000)
 """
 
