@@ -72,7 +72,7 @@ class BodyEvents(NamedTuple):
 
 def decode_events(module: Module, func: int) -> BodyEvents:
     """Decode the body of a local function."""
-    data = module.data
+    data = module.source
     effects = _EFFECTS
     start, end = module.body(func)
     body = decode_body(data, start, end)
@@ -84,7 +84,9 @@ def decode_events(module: Module, func: int) -> BodyEvents:
         opcode, first, behind = instruction
         if not open_blocks:
             raise MalformedModuleError("instructions behind the end of a function", first)
-        effect = effects[data[first]] or opcode.arity or _computed_arity(module, instruction)
+        effect = effects[data[first]]
+        if effect is None and opcode.prefix is not None:
+            effect = opcode.arity or _computed_arity(module, instruction)
         if effect is not None:
             pops, pushes = effect
             net -= pops

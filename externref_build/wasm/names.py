@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterable, Mapping
+from itertools import repeat
 from operator import itemgetter
 
 from externref_build.errors import MalformedModuleError
@@ -26,18 +27,31 @@ def locate_func_names(section: bytes | memoryview, wanted: Collection[int] | Non
             count = reader.count("function names", 2)
             offset = reader.offset
             last = _U32 if wanted is None else max(wanted, default=-1)
-            for _ in range(count):
+            for _ in repeat(None, count):
                 if offset + 12 > end:  # the longest index and length would not fit: read with care
                     reader.offset = offset
                     reader.u32("a function")
                     reader.skip(reader.u32("the length of a name"), "a name")
-                index, length_start = decode_unsigned(section, offset)
+                index, length_start = section[offset], offset + 1
+                if index >= 0x80:
+                    if (middle := section[offset + 1]) < 0x80:
+                        index, length_start = index + (middle << 7) - 0x80, offset + 2
+                    elif (high := section[offset + 2]) < 0x80:
+                        index, length_start = index + (high << 14) + (middle << 7) - 0x4080, offset + 3
+                    else:
+                        index, length_start = decode_unsigned(section, offset)
                 if index > last:  # they stand in ascending order
                     break
                 if wanted is None or index in wanted:
                     names[index] = length_start
-                size, offset = decode_unsigned(section, length_start)
-                offset += size
+                size = section[length_start]
+                if size < 0x80:
+                    offset = length_start + 1 + size
+                elif (high := section[length_start + 1]) < 0x80:
+                    offset = length_start + (high << 7) + size - 0x7E
+                else:
+                    size, offset = decode_unsigned(section, length_start)
+                    offset += size
             if offset > end:
                 raise MalformedModuleError("a name reaches beyond its subsection", end)
     return names
