@@ -520,6 +520,43 @@ def test_an_alias_without_its_mark_is_a_compile_error(toolchain: None, test_cach
     assert done.stderr.count("passes as a reference") == done.stderr.count("error[E0080]") == 3
 
 
+NO_VALUE = """
+use std::borrow::Cow;
+use externref_guest::externref;
+type Text = String;
+pub enum Row {}
+#[repr(transparent)]
+pub struct Plain(u32);
+
+#[externref]
+extern "C" {
+    fn fine(a: Plain, b: Option<&Plain>, c: Option<extern "C" fn()>, d: *const Row, #[resource = false] e: &Row);
+    fn import(row: &Row, texts: Cow<str>);
+}
+
+#[externref]
+#[no_mangle]
+pub extern "C" fn export(row: Row, pair: Option<Option<f64>>) -> Text {
+    loop {}
+}
+"""
+
+
+def test_what_is_no_single_value_is_a_compile_error(toolchain: None, test_cache: Path, tmp_path: Path) -> None:
+    done = cargo_check(NO_VALUE, test_cache, tmp_path)
+    assert done.returncode != 0
+    for line, words in (
+        (12, "`& Row` points to nothing: an object of the host is a `Resource`"),
+        (12, "`Cow < str >` is more than one value"),
+        (17, "`Row` holds nothing: an object of the host is a `Resource`"),
+        (17, "`Option < Option < f64 > >` is more than one value"),
+        (17, "`Text` is more than one value"),
+    ):
+        assert words in done.stderr
+        assert f"src/lib.rs:{line}:" in done.stderr
+    assert done.stderr.count("error[E0080]") == 5
+
+
 def cargo_check(source: str, test_cache: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     (folder / "src").mkdir()
     (folder / "Cargo.toml").write_text(MANIFEST.format(name="checked", lib="[workspace]", dependency=""))

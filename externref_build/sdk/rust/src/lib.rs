@@ -212,7 +212,8 @@ mod surrogate;
 /// ```
 ///
 /// All other values pass as in any `extern "C"` function, and must be one value each: numbers, `bool`, `char`,
-/// pointers. A `bool` or `char` from the host that is none makes the guest panic; integers of 8 and 16 bits wrap.
+/// pointers. What is larger, or holds nothing, is a compile error. A `bool` or `char` from the host that is none makes
+/// the guest panic; integers of 8 and 16 bits wrap.
 ///
 /// # Objects of the host
 ///

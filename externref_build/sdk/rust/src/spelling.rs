@@ -1,6 +1,8 @@
-//! Finds out about a type what its spelling doesn't say: whether it is a reference; for generated code only.
+//! Finds out about a type what its spelling doesn't say: whether it is a reference, and whether it is one value; for
+//! generated code only.
 
 use core::marker::PhantomData;
+use core::mem::{align_of, size_of};
 
 use crate::{Resource, ResourceCopy};
 
@@ -22,13 +24,32 @@ impl<R: IsReference> Spelling<R> {
     pub const IS_REFERENCE: bool = true;
 }
 
+impl<T> Spelling<T> {
+    /// The type fits one core value: a number, a pointer, or a vector.
+    pub const IS_ONE_VALUE: bool = size_of::<T>() <= 8 || (size_of::<T>() == 16 && align_of::<T>() == 16);
+}
+
+impl<T> Spelling<&T> {
+    /// There is nothing to point to.
+    pub const IS_EMPTY: bool = size_of::<T>() == 0;
+}
+
+impl<T> Spelling<&mut T> {
+    /// There is nothing to point to.
+    pub const IS_EMPTY: bool = size_of::<T>() == 0;
+}
+
 /// What holds for types that are no references.
 pub trait Unmarked {
     /// The type is no reference.
     const IS_REFERENCE: bool = false;
+    /// There is nothing to pass.
+    const IS_EMPTY: bool;
 }
 
-impl<T> Unmarked for Spelling<T> {}
+impl<T> Unmarked for Spelling<T> {
+    const IS_EMPTY: bool = size_of::<T>() == 0;
+}
 
 #[cfg(test)]
 mod tests {
@@ -42,5 +63,14 @@ mod tests {
         assert!(Spelling::<Option<&mut Alias>>::IS_REFERENCE);
         assert!(!Spelling::<Option<&u32>>::IS_REFERENCE);
         assert!(!Spelling::<*const Alias>::IS_REFERENCE);
+    }
+
+    #[test]
+    fn only_single_values_pass() {
+        enum Named {}
+        assert!(Spelling::<Named>::IS_EMPTY && Spelling::<&Named>::IS_EMPTY && Spelling::<&mut Named>::IS_EMPTY);
+        assert!(!Spelling::<u8>::IS_EMPTY && !Spelling::<&u8>::IS_EMPTY && !Spelling::<&str>::IS_EMPTY);
+        assert!(Spelling::<Option<&u8>>::IS_ONE_VALUE && Spelling::<fn()>::IS_ONE_VALUE);
+        assert!(!Spelling::<[u8; 16]>::IS_ONE_VALUE && !Spelling::<std::string::String>::IS_ONE_VALUE);
     }
 }

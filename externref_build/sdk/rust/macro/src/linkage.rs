@@ -44,22 +44,31 @@ pub fn length(ident: &Ident) -> Ident {
     format_ident!("__externref_length_of_{}", ident)
 }
 
-/// Has the compiler refuse types that turn out to be references, although neither spelling nor mark says so.
+/// Has the compiler refuse types that turn out to be references, although neither spelling nor mark says so, and those
+/// that are no single value.
 pub fn refuse_unmarked(crossing: &Crossing, krate: &Path) -> TokenStream {
     let values = crossing.params.iter().map(|param| (&param.ty, &param.value));
     let values = values.chain(crossing.result.iter().map(|outcome| (&outcome.ty, &outcome.value)));
     let unproven = values.filter(|(_, value)| matches!(value, Value::Plain(Plain { unproven: true, .. })));
-    let asserted = unproven.filter_map(|(ty, _)| {
+    let asserted = unproven.filter_map(|(ty, value)| {
         let general = for_all_lifetimes(ty)?;
+        let spelled = ty.to_token_stream();
         let message = format!(
-            "`{}` passes as a reference: mark it with `#[resource]`, the parameter or, for the result, the function",
-            ty.to_token_stream(),
+            "`{spelled}` passes as a reference: mark it with `#[resource]`, the parameter or, for the result, the function"
         );
+        let (does, meant) = match value {
+            Value::Plain(Plain { name: "ptr", .. }) => ("points to", "&Resource<T>"),
+            _ => ("holds", "Resource<T>"),
+        };
+        let empty = format!("`{spelled}` {does} nothing: an object of the host is a `Resource`, as in `{meant}`");
+        let large = format!("`{spelled}` is more than one value: expected a number, a pointer, a text, or a list");
         Some(quote_spanned! {ty.span()=>
             const _: () = {
                 #[allow(unused_imports)]
                 use #krate::__private::Unmarked as _;
                 ::core::assert!(!#krate::__private::Spelling::<#general>::IS_REFERENCE, #message);
+                ::core::assert!(!#krate::__private::Spelling::<#general>::IS_EMPTY, #empty);
+                ::core::assert!(#krate::__private::Spelling::<#general>::IS_ONE_VALUE, #large);
             };
         })
     });

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{GenericArgument, Ident, Path, PathArguments, Type};
+use syn::{GenericArgument, Ident, Path, PathArguments, Type, TypePath};
 
 use crate::buffers::{buffer, Buffer};
 use crate::errors::Errors;
@@ -192,7 +192,14 @@ fn plain(ty: &Type, mark: Option<bool>) -> Result<Value, &'static str> {
         Type::Path(path) if last_is(&path.path, &["i128", "u128"]) => {
             return Err("WebAssembly has no integer of 128 bits: pass two `u64`")
         }
-        Type::Path(path) if last_is(&path.path, &["Result"]) => {
+        Type::Path(_) if option(ty).is_some_and(|inner| primitive(bare(inner)).is_some()) => {
+            return Err(
+                "a number in an `Option` is two values: pass a `bool` besides, or a number that stands for none",
+            )
+        }
+        Type::Path(path)
+            if is_result(path) || matches!(option(ty).map(bare), Some(Type::Path(path)) if is_result(path)) =>
+        {
             return Err("a `Result` cannot be a value: only a function as a whole can fail")
         }
         _ => match primitive(ty) {
@@ -229,6 +236,10 @@ pub fn primitive(ty: &Type) -> Option<&'static str> {
         _ => return None,
     };
     NAMES.iter().find(|(rust, _)| *rust == spelled).map(|(_, name)| *name)
+}
+
+fn is_result(path: &TypePath) -> bool {
+    last_is(&path.path, &["Result"])
 }
 
 fn is_unsized(ty: &Type) -> bool {

@@ -30,6 +30,7 @@ pub extern "C" fn no_single_value(
     _: i128,
     _: impl Copy,
     _: Result<u32, u32>,
+    _: Option<u32>,
 ) {
 }
 
