@@ -296,6 +296,7 @@ ALLOCATING = """(module
     (if (i32.eqz (local.get 3)) (then (global.set $held (i32.sub (global.get $held) (i32.const 1)))))
     (i32.const %s))
   (func (export "take") (param i32 i32 i32 i32) %s)
+  (func (export "list") (param i32 i32) unreachable)
   (func (export "held") (result i32) (global.get $held)))"""
 TAKE = exported("take", [("first", "str"), ("second", "str")])
 
@@ -325,22 +326,40 @@ out([plugin.held(), plugin.closed, messages.length, [...new Set(messages)]]);
 
 
 def test_an_allocator_that_returns_no_memory_closes_the_plugin(tmp_path: Path) -> None:
-    write_bindings(tmp_path, assemble(ALLOCATING % (65534, "unreachable"), TAKE, exported("held", [], ["s32"])))
+    rows = [TAKE, exported("list", [("list", {"list": "f64"})]), exported("held", [], ["s32"])]
+    write_bindings(tmp_path, assemble(ALLOCATING % (65534, "unreachable"), *rows))
     script = """
 import { load } from "./plug.js";
-for (const text of ["four", "x".repeat(100)]) {
+const found = [];
+const calls = [["take", "four", ""], ["take", "x".repeat(100), ""], ["list", Float64Array.of(1)]];
+for (const [name, ...given] of calls) {
   const plugin = await load();
   try {
-    plugin.take(text, "");
+    plugin[name](...given);
   } catch (error) {
-    out([error.name, error.message, plugin.closed]);
+    found.push([error.name, error.message, plugin.closed]);
   }
 }
+out(found);
 """
-    (tmp_path / "main.mjs").write_text(f"const out = (value) => console.log(JSON.stringify(value));\n{script}")
-    found = [json.loads(line) for line in run(["node", "main.mjs"], tmp_path).splitlines()]
     message = "the plugin passed {} bytes at address 65534, which is not inside of its memory"
-    assert found == [["GuestFault", message.format(length), True] for length in (4, 100)]
+    assert node(tmp_path, script) == [["GuestFault", message.format(length), True] for length in (4, 100, 8)]
+
+
+def test_an_allocator_that_does_not_align_closes_the_plugin(tmp_path: Path) -> None:
+    rows = [TAKE, exported("list", [("list", {"list": "f64"})]), exported("held", [], ["s32"])]
+    write_bindings(tmp_path, assemble(ALLOCATING % (1028, "unreachable"), *rows))
+    script = """
+import { load } from "./plug.js";
+const plugin = await load();
+try {
+  plugin.list(Float64Array.of(1));
+} catch (error) {
+  out([error.name, error.message, plugin.closed]);
+}
+"""
+    message = "the plugin passed a list at address 1028, which is not aligned to 8 bytes"
+    assert node(tmp_path, script) == ["GuestFault", message, True]
 
 
 LENDING = """(module

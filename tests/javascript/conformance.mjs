@@ -485,7 +485,7 @@ const FAULTS = {
   bad_text: "text that is not UTF-8: 2 bytes at address 32",
   far_text: "32 bytes at address 4294967280, which is not inside of its memory",
   far_bytes: "1 bytes at address 262144",
-  odd_list: "a list at address 12, which is not aligned for Float64Array",
+  odd_list: "a list at address 12, which is not aligned to 8 bytes",
   far_list: "which is not inside of its memory",
   bad_char: "55296 as a character",
   no_thing: "no_thing(): result is null",
@@ -501,7 +501,7 @@ for (const [name, message] of Object.entries(FAULTS)) {
 const TOLD = {
   tell_bad_text: "text that is not UTF-8",
   tell_far_text: "32 bytes at address 4294967280",
-  tell_odd_list: "not aligned for Float64Array",
+  tell_odd_list: "not aligned to 8 bytes",
   tell_bad_char: "1114112 as a character",
   tell_no_thing: 'host.pass(): argument "thing" is null',
   fold_nothing: "function 0, which is not in its table",

@@ -18,6 +18,7 @@ const reallocate = (old, oldLength, alignment, length) => {
   try {
     const address = guest.cabi_realloc(old, oldLength, alignment, length) >>> 0;
     if (address + length > current().length) throw beyond(address, length);
+    if ((address & (alignment - 1)) !== 0) throw misaligned(address, alignment);
     return address;
   } catch (error) {
     throw abort(error);
@@ -130,9 +131,7 @@ const receiveList = (Kind, start, count) => {
   const address = start >>> 0;
   const length = (count >>> 0) * Kind.BYTES_PER_ELEMENT;
   if (address + length > buffer.byteLength) throw beyond(address, length);
-  if (address % Kind.BYTES_PER_ELEMENT !== 0) {
-    throw new GuestFault(`the plugin passed a list at address ${address}, which is not aligned for ${Kind.name}`);
-  }
+  if (address % Kind.BYTES_PER_ELEMENT !== 0) throw misaligned(address, Kind.BYTES_PER_ELEMENT);
   return new Kind(buffer, address, count >>> 0);
 };
 

@@ -67,6 +67,9 @@ const unfit = (what, type, expected, value) => {
 const beyond = (address, length) =>
   new GuestFault(`the plugin passed ${length} bytes at address ${address}, which is not inside of its memory`);
 
+const misaligned = (address, alignment) =>
+  new GuestFault(`the plugin passed a list at address ${address}, which is not aligned to ${alignment} bytes`);
+
 const scalar = (value) => {
   if (value >>> 0 > 0x10ffff || (value >= 0xd800 && value <= 0xdfff)) {
     throw new GuestFault(`the plugin passed ${value >>> 0} as a character, expected a Unicode scalar value`);
