@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from externref_build.errors import BindingError
 from externref_build.metadata import function_label
 from externref_build.value_types import ResourceType, ValueType
 from externref_build.wasm.types import FuncType, ValType
@@ -112,3 +114,13 @@ class Model:
     """Which of `fail` and `panic` are imported from `externref.host`."""
     has_initializer: bool
     """Whether `_initialize` is exported, which the host calls once before anything else."""
+
+    def check_resources(self, named: Iterable[str], option: str) -> None:
+        """Raise BindingError for a resource type that an option names and the module does not have."""
+        for resource in named:
+            if resource not in self.resources:
+                known = ", ".join(self.resources) or "none"
+                raise BindingError(
+                    f"{option} names a resource type {resource} that the module does not have",
+                    remedy=f"resource types of the module: {known}",
+                )

@@ -13,7 +13,7 @@ from string import Template
 from typing import Final
 
 from externref_build._version import __version__
-from externref_build.bindings.python.generator import plugin_class
+from externref_build.bindings.python.names import plugin_class
 from externref_build.build.progress import Progress
 from externref_build.cli import terminal
 from externref_build.cli.arguments import Arguments

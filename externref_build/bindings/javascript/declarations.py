@@ -130,13 +130,8 @@ def declarations(model: Model, file_name: str, types: Mapping[str, str]) -> str:
 
 
 def _check_types(model: Model, types: Mapping[str, str]) -> None:
+    model.check_resources(types, "typescript-types")
     for resource, path in types.items():
-        if resource not in model.resources:
-            known = ", ".join(model.resources) or "there are none"
-            raise BindingError(
-                f"typescript-types names a resource type {resource} that the module does not have",
-                remedy=f"resource types of the module: {known}",
-            )
         if not _TYPE_PATH.fullmatch(path):
             raise BindingError(f'typescript-types has {quoted(path)} for {resource}, expected "./module.js:Type"')
 

@@ -1,59 +1,21 @@
-"""Write the Python host of a plugin: its types, what it imports and exports, and then the runtime.
-
-Names: the class of the plugin is that of the module in CamelCase, the protocol of an import module likewise with
-``Host`` behind it; functions, parameters and resource types keep the guest's spelling as far as Python lets them
-(`externref_build.bindings.names` has the rule).
-"""
+"""Write the Python host of a plugin: its types, what it imports and exports, and then the runtime."""
 
 from __future__ import annotations
 
-import builtins
 import keyword
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from textwrap import indent
 from typing import Final
 
 from externref_build._version import __version__
 from externref_build.bindings.model import Function, ImportModule, Member, Model
-from externref_build.bindings.names import camel_case, unique_identifiers
 from externref_build.bindings.python.docs import docstring
 from externref_build.bindings.python.embed import runtime, spell_imports
 from externref_build.bindings.python.layout import call, quoted
+from externref_build.bindings.python.names import PUBLIC, Names, choose_names, method_names, param_names
 from externref_build.bindings.python.types import Spelling
 from externref_build.errors import BindingError
-
-_PUBLIC: Final = (
-    "GuestError",
-    "GuestFault",
-    "GuestPanic",
-    "GuestTrap",
-    "LimitExceeded",
-    "PluginClosedError",
-    "PluginError",
-    "Wasi",
-    "WrongThreadError",
-)
-"""What the runtime offers to hosts."""
-
-_KEYWORDS: Final = {*keyword.kwlist, "self"}
-_OPTIONS: Final = {"fuel", "deadline", "memory", "table", "wasi", "cls"}
-_LOCALS: Final = {"guest"}
-_MEMBERS: Final = {"load", "close", "live_references"}
-_ANNOTATIONS: Final = {
-    "int",
-    "float",
-    "bool",
-    "str",
-    "bytes",
-    "object",
-    "memoryview",
-    "array",
-    "property",
-    "classmethod",
-}
-"""Names that mean something else in the body of a class once a method has them."""
 
 _FOR_CHECKERS: Final = """\
 # ruff: noqa
@@ -65,21 +27,6 @@ _FOR_CHECKERS: Final = """\
 _MODULE_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
-@dataclass(frozen=True, slots=True)
-class _Names:
-    """All names of one generated module."""
-
-    plugin: str
-    hosts: Mapping[str, str]
-    """The protocol, or dictionary type, of each import module."""
-    arguments: Mapping[str, str]
-    """The parameter of `load` for each import module."""
-    resources: Mapping[str, str]
-    methods: Mapping[str, str]
-    attributes: Mapping[str, str]
-    """The attribute, without the underscore in front, that keeps the export behind each method."""
-
-
 def generate(model: Model, *, name: str, types: Mapping[str, str] | None = None) -> str:
     """Write the module that hosts the plugin in ``<name>.wasm``, which lies beside it.
 
@@ -87,14 +34,14 @@ def generate(model: Model, *, name: str, types: Mapping[str, str] | None = None)
     """
     mapped = dict(types or {})
     _check_types(model, mapped)
-    names = _names(model, name)
+    names = choose_names(model, name)
     spelling = _spelling(model, names, mapped)
     body = [
         "\n".join(_new_type(resource, names) for resource in model.resources if resource not in mapped),
         *(_host(module, names, spelling) for module in model.imports),
         _plugin(model, name, names, spelling),
     ]
-    public = sorted({names.plugin, *names.hosts.values(), *names.resources.values(), *_PUBLIC})
+    public = sorted({names.plugin, *names.hosts.values(), *names.resources.values(), *PUBLIC})
     imports = _imports(_user_imports(mapped, names), "\n".join(body))
     parts = [
         f"{_header(model, name, names)}\n\n{imports}",
@@ -107,13 +54,8 @@ def generate(model: Model, *, name: str, types: Mapping[str, str] | None = None)
 
 
 def _check_types(model: Model, mapped: Mapping[str, str]) -> None:
+    model.check_resources(mapped, "types")
     for resource, path in mapped.items():
-        if resource not in model.resources:
-            known = ", ".join(model.resources) or "none"
-            raise BindingError(
-                f"types names a resource type {resource} that the module does not have",
-                remedy=f"resource types of the module: {known}",
-            )
         if not _MODULE_NAME.fullmatch(path):
             raise BindingError(
                 f'types has "{path}" for {resource}, expected "package.module:Class"',
@@ -121,39 +63,7 @@ def _check_types(model: Model, mapped: Mapping[str, str]) -> None:
             )
 
 
-def plugin_class(name: str) -> str:
-    """Return the name of the class that hosts the plugin in ``<name>.wasm``."""
-    return unique_identifiers([camel_case(name)], _taken())[camel_case(name)]
-
-
-def _taken() -> set[str]:
-    taken = {*_KEYWORDS, *dir(builtins), *_PUBLIC, *runtime().imported(), "Buffer", "NewType", "Protocol"}
-    return taken | {"TYPE_CHECKING", "TypedDict", "annotations"}
-
-
-def _names(model: Model, name: str) -> _Names:
-    taken = _taken()
-    plugin = plugin_class(name)
-    resources = unique_identifiers(model.resources, {*taken, plugin, *_LOCALS})
-    wanted = {module.name: _host_name(module.name) for module in model.imports}
-    hosts = {}
-    used = {*taken, plugin, *resources.values()}
-    for module, host in wanted.items():
-        hosts[module] = unique_identifiers([host], used)[host]
-        used.add(hosts[module])
-    members = {*_KEYWORDS, *_MEMBERS, *_ANNOTATIONS, *used - {*dir(builtins)}}
-    methods = unique_identifiers((function.name for function in model.exports), members)
-    arguments = unique_identifiers(wanted, {*_KEYWORDS, *_OPTIONS, *_LOCALS, *resources.values()})
-    attributes = unique_identifiers(methods.values(), _LOCALS)
-    return _Names(plugin, hosts, arguments, resources, methods, attributes)
-
-
-def _host_name(module: str) -> str:
-    name = camel_case(module)
-    return name if name.endswith("Host") else f"{name}Host"
-
-
-def _spelling(model: Model, names: _Names, mapped: Mapping[str, str]) -> Spelling:
+def _spelling(model: Model, names: Names, mapped: Mapping[str, str]) -> Spelling:
     checked = {resource: names.resources[resource] for resource in mapped}
     for module in model.imports:
         for resource in _classes(module):
@@ -172,7 +82,7 @@ def _globals(module: ImportModule) -> list[Member]:
 # Parts of the module
 
 
-def _header(model: Model, name: str, names: _Names) -> str:
+def _header(model: Model, name: str, names: Names) -> str:
     hosts = ", ".join(f"{names.arguments[module.name]}" for module in model.imports)
     lines = [
         f"Host of the plugin in {name}.wasm, which lies beside this file.",
@@ -197,7 +107,7 @@ def _imports(user_imports: list[str], body: str) -> str:
     return imports + ("\n\nif TYPE_CHECKING:\n    from typing_extensions import Buffer" if has_buffers else "")
 
 
-def _user_imports(mapped: Mapping[str, str], names: _Names) -> list[str]:
+def _user_imports(mapped: Mapping[str, str], names: Names) -> list[str]:
     lines = []
     for resource, path in mapped.items():
         module, _, name = path.partition(":")
@@ -206,17 +116,17 @@ def _user_imports(mapped: Mapping[str, str], names: _Names) -> list[str]:
     return sorted(lines)
 
 
-def _new_type(resource: str, names: _Names) -> str:
+def _new_type(resource: str, names: Names) -> str:
     name = names.resources[resource]
     return f'{name} = NewType("{name}", object)'
 
 
-def _host(module: ImportModule, names: _Names, spelling: Spelling) -> str:
+def _host(module: ImportModule, names: Names, spelling: Spelling) -> str:
     if module.members:
         return _dictionary(module, names, spelling)
     lines = [f"class {names.hosts[module.name]}(Protocol):"]
     lines.append(indent(docstring(f"What the plugin imports from `{module.name}`."), "    "))
-    for function, method in _methods(module):
+    for function, method in method_names(module):
         params = "".join(f", {param}" for param in _params(function, spelling, to_guest=False))
         result = _result(function, spelling, to_guest=True)
         slash = ", /" if params else ""
@@ -234,13 +144,7 @@ def _failure(function: Function) -> str:
     return "Any `Exception` reaches the plugin as an error with its text." if function.module else "Raises GuestError."
 
 
-def _methods(module: ImportModule) -> list[tuple[Function, str]]:
-    """Return the functions of an import module with the names of the methods that stand for them."""
-    names = unique_identifiers((function.name for function in module.functions), {*_KEYWORDS, *_ANNOTATIONS})
-    return [(function, names[function.name]) for function in module.functions]
-
-
-def _dictionary(module: ImportModule, names: _Names, spelling: Spelling) -> str:
+def _dictionary(module: ImportModule, names: Names, spelling: Spelling) -> str:
     """Spell the type of the dictionary with the objects that a host allows."""
     entries: dict[str, str] = {}
     for name in _classes(module):
@@ -260,7 +164,7 @@ def _dictionary(module: ImportModule, names: _Names, spelling: Spelling) -> str:
     return f'{host} = TypedDict(\n    "{host}",\n    {{\n{fields}    }},\n)'
 
 
-def _plugin(model: Model, name: str, names: _Names, spelling: Spelling) -> str:
+def _plugin(model: Model, name: str, names: Names, spelling: Spelling) -> str:
     hosts = [(module, names.arguments[module.name], names.hosts[module.name]) for module in model.imports]
     params = "".join(f"        {argument}: {host},\n" for _, argument, host in hosts)
     wasi = "        wasi: Wasi | None = None,\n" if model.uses_wasi else ""
@@ -332,7 +236,7 @@ def _load_doc(model: Model, hosts: Iterable[tuple[ImportModule, str, str]]) -> s
     )
 
 
-def _provided(module: ImportModule, names: _Names, spelling: Spelling) -> Iterator[str]:
+def _provided(module: ImportModule, names: Names, spelling: Spelling) -> Iterator[str]:
     """Write what `__init__` does for one import module."""
     argument = names.arguments[module.name]
     if module.members:
@@ -348,7 +252,7 @@ def _provided(module: ImportModule, names: _Names, spelling: Spelling) -> Iterat
             silent = ["answers=False"] * (member.kind in ("method", "static") and not member.function.results)
             yield _provide(member.function, call(f"{objects}.member", [*path, *silent]), spelling)
         return
-    methods = _methods(module)
+    methods = method_names(module)
     counts = _counts((method, function) for function, method in methods)
     yield call("_check_host", [quoted(module.name), argument, counts])
     for function, method in methods:
@@ -366,7 +270,7 @@ def _provide(function: Function, found: str, spelling: Spelling) -> str:
     return call("guest.provide", arguments)
 
 
-def _exported(function: Function, names: _Names, spelling: Spelling) -> str:
+def _exported(function: Function, names: Names, spelling: Spelling) -> str:
     arguments = [quoted(function.name), _signature(function, spelling)]
     return call(f"self._{names.attributes[names.methods[function.name]]} = guest.export", arguments)
 
@@ -391,28 +295,20 @@ def _list(names: list[str]) -> str:
     return f"[{', '.join(map(quoted, names))}]"
 
 
-def _called(model: Model, names: _Names, spelling: Spelling) -> Iterator[str]:
+def _called(model: Model, names: Names, spelling: Spelling) -> Iterator[str]:
     """Write the methods that call the exports."""
     for function in model.exports:
         method = names.methods[function.name]
         params = "".join(f", {param}" for param in _params(function, spelling, to_guest=True))
-        arguments = _param_names(function).values()
+        arguments = param_names(function).values()
         doc = docstring(function.doc or "", _failure(function))
         result = _result(function, spelling, to_guest=False)
         body = f"{'return ' * bool(function.results)}self._{names.attributes[method]}({', '.join(arguments)})"
         yield "\n" + f"def {method}(self{params}) -> {result}:\n" + indent((f"{doc}\n" if doc else "") + body, "    ")
 
 
-def _param_names(function: Function) -> dict[str, str]:
-    names = [param.name for param in function.params]
-    for name in names:
-        if names.count(name) > 1:
-            raise BindingError(f"{function.label} has two parameters of the name `{name}`")
-    return unique_identifiers(names, _KEYWORDS)
-
-
 def _params(function: Function, spelling: Spelling, *, to_guest: bool) -> Iterator[str]:
-    names = _param_names(function)
+    names = param_names(function)
     for param in function.params:
         core = param.core[0]
         annotation = spelling.given(param.type, core) if to_guest else spelling.taken(param.type, core, lent=True)
