@@ -19,7 +19,7 @@ from externref_build import process
 HERE = Path(__file__).resolve().parent
 COPY = "import sys; data = open(sys.argv[1], 'rb').read(); open(sys.argv[2], 'wb').write(data)"
 COMMAND = str(Path(sys.executable).with_name("externref-build"))
-MODULES_OF_CLI = "import argparse, pathlib, dataclasses, re"
+MODULES_OF_CLI = "import argparse, importlib, locale, re, textwrap, typing"
 
 Result = dict[str, Any]
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 from externref_build.cli import terminal
-from externref_build.cli.names import demangle
 from externref_build.cli.terminal import size
 from externref_build.processor.report import FunctionLowering, Report
 from externref_build.wording import plural
@@ -38,6 +37,8 @@ def show_lowerings(report: Report) -> None:
 
 def lowering_lines(functions: Iterable[FunctionLowering], stream: TextIO) -> Iterator[str]:
     """Yield a line for each function: its lowering, index and name, and what forced an adapter."""
+    from externref_build.cli.names import demangle
+
     for function in functions:
         style: terminal.Style = "green" if function.lowering == "direct" else "yellow"
         lowering = terminal.paint(f"{function.lowering:<7}", style, stream)
