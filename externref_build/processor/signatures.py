@@ -88,18 +88,17 @@ def match_signatures(
     if table is not None:
         matcher.check_table_name(table)
     raise_together(matcher.errors)
-    by_func: dict[int, set[Refs]] = {}
-    for export in module.exports:
-        if export.kind == FUNC:
-            by_func.setdefault(export.index, set()).add(matcher.exports.get(export.name, NO_REFS))
-    imported = len(module.func_imports)
-    local = {func: found for func, found in by_func.items() if func >= imported}
+    declared = {matcher.exports_by_name[name].index for name in matcher.exports}
+    by_func: dict[int, set[Refs]] = {func: set() for func in sorted(declared) if func >= len(module.func_imports)}
+    for export in module.exports if by_func else ():
+        if export.kind == FUNC and export.index in by_func:
+            by_func[export.index].add(matcher.exports.get(export.name, NO_REFS))
     return Signatures(
         surrogates,
         matcher.imports,
         matcher.exports,
-        {func: refs for func, (refs, *others) in local.items() if not others and refs != NO_REFS},
-        frozenset(func for func, found in local.items() if len(found) > 1),
+        {func: refs for func, (refs, *others) in by_func.items() if not others and refs != NO_REFS},
+        frozenset(func for func, found in by_func.items() if len(found) > 1),
         tuple(matcher.report_imports),
         tuple(matcher.report_exports),
     )
