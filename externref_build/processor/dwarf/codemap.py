@@ -83,14 +83,18 @@ class CodeMap:
 
     def mover(self) -> Move:
         """Return a function that maps like this object, faster where consecutive offsets lie close together."""
-        first = last = distance = 0
+        first = last = distance = tombstone = 0
 
         def move(offset: int) -> int | None:
-            nonlocal first, last, distance
+            nonlocal first, last, distance, tombstone
             if first <= offset < last:
                 return offset + distance
+            if offset == tombstone:
+                return None
             moved = self(offset)
-            if moved is not None:
+            if moved is None:
+                tombstone = offset
+            else:
                 first, last, distance = self.piece(offset)
             return moved
 

@@ -181,14 +181,18 @@ class InfoPatch:
             raise UnreadableError("an entry runs over the end of its unit", unit.start)
 
     def _shift(self, data: memoryview, position: int, code: Code) -> bool:
-        """Move the address of an entry whose code moves as one piece; tell if it does, and has no locals with twins."""
+        """Move the address of an entry whose code moves as one piece; tell if it does, and has no locals with twins.
+
+        Code that a linker has dropped does not move.
+        """
         place = position + code.low_pc
         low: int = U32.unpack_from(data, place)[0]
         length: int = 0 if code.high_pc is None else U32.unpack_from(data, position + code.high_pc)[0]
         first, last, distance = self._piece
         if not first <= low <= low + length < last:
-            if self._code_map(low) is not None:
-                self._piece = self._code_map.piece(low)
+            if self._move(low) is None:
+                return True
+            self._piece = self._code_map.piece(low)
             return False
         twins = self._neighbours.twins
         if twins is not None and twins.function_at(low) is not None:
