@@ -191,6 +191,23 @@ def test_names_of_python_and_of_the_runtime_give_way(tmp_path: Path) -> None:
     assert "import_ = NewType" in source
 
 
+def test_functions_of_many_parameters_take_many_lines(tmp_path: Path) -> None:
+    params = [(f"a_parameter_{index}", {"list": "f64"}) for index in range(9)]
+    core = f"(param {'i32 ' * 18})"
+    module = assemble(
+        f"""(module (import "host" "takes" (func {core})) (import "host" "no_more" (func)) (memory (export "memory") 1)
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+            (func (export "takes") {core}))""",
+        imported("host", "takes", params),
+        imported("host", "no_more", []),
+        exported("takes", params),
+    )
+    package = write_package(tmp_path, module)
+    source = (tmp_path / package / "plug_host.py").read_text(encoding="utf-8")
+    assert max(map(len, source.splitlines())) <= 120
+    assert "    def no_more(self) -> None:\n" in source
+
+
 def test_names_of_the_generated_code_and_of_the_guest_stay_apart(tmp_path: Path) -> None:
     """An import module, an export and resource types that are called as local variables and attributes of a host."""
     lent, thing = {"ref": "thing"}, {"ref": "guest"}

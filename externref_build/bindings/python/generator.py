@@ -12,7 +12,7 @@ from externref_build._version import __version__
 from externref_build.bindings.model import Function, ImportModule, Member, Model
 from externref_build.bindings.python.docs import docstring
 from externref_build.bindings.python.embed import runtime, spell_imports
-from externref_build.bindings.python.layout import call, quoted
+from externref_build.bindings.python.layout import call, dictionary, quoted
 from externref_build.bindings.python.names import PUBLIC, Names, choose_names, method_names, param_names
 from externref_build.bindings.python.types import Spelling
 from externref_build.errors import BindingError
@@ -127,10 +127,9 @@ def _host(module: ImportModule, names: Names, spelling: Spelling) -> str:
     lines = [f"class {names.hosts[module.name]}(Protocol):"]
     lines.append(indent(docstring(f"What the plugin imports from `{module.name}`."), "    "))
     for function, method in method_names(module):
-        params = "".join(f", {param}" for param in _params(function, spelling, to_guest=False))
-        result = _result(function, spelling, to_guest=True)
-        slash = ", /" if params else ""
-        lines.append(f"\n    def {method}(self{params}{slash}) -> {result}:")
+        params = ["self", *_params(function, spelling, to_guest=False), *["/"] * bool(function.params)]
+        head = f"{call(f'def {method}', params)} -> {_result(function, spelling, to_guest=True)}:"
+        lines.append(f"\n{indent(head, '    ')}")
         doc = docstring(function.doc or "", _failure(function))
         lines.append(indent(doc, "        ") if doc else "        ...")
         if doc:
@@ -175,8 +174,8 @@ def _plugin(model: Model, name: str, names: Names, spelling: Spelling) -> str:
     started = ", ".join(
         [*(["wasi=wasi"] if model.uses_wasi else []), *(["initialize=True"] if model.has_initializer else [])]
     )
-    constructor = "".join(f", {argument}: {host}" for _, argument, host in hosts)
-    constructor += ", wasi: Wasi | None" if model.uses_wasi else ""
+    provided = [f"{argument}: {host}" for _, argument, host in hosts] + ["wasi: Wasi | None"] * model.uses_wasi
+    constructor = indent(call("def __init__", ["self", "guest: _Guest", *provided]), "    ").lstrip()
     return f'''class {names.plugin}:
     """An instance of the plugin, with a memory and references of its own."""
 
@@ -197,7 +196,7 @@ def _plugin(model: Model, name: str, names: Names, spelling: Spelling) -> str:
             guest.close()
             raise
 
-    def __init__(self, guest: _Guest{constructor}) -> None:
+    {constructor} -> None:
         """Use `load` instead."""
         self._guest = guest
 {indent(chr(10).join([*setup, f"guest.start({started})", *exports]), "        ")}
@@ -261,7 +260,7 @@ def _provided(module: ImportModule, names: Names, spelling: Spelling) -> Iterato
 
 def _counts(functions: Iterable[tuple[str, Function]]) -> str:
     """Spell how many arguments functions take, by their names."""
-    return f"{{{', '.join(f'{quoted(name)}: {len(function.params)}' for name, function in functions)}}}"
+    return dictionary(f"{quoted(name)}: {len(function.params)}" for name, function in functions)
 
 
 def _provide(function: Function, found: str, spelling: Spelling) -> str:
@@ -281,7 +280,7 @@ def _signature(function: Function, spelling: Spelling) -> str:
     params = (
         f"{quoted(param.name)}: {spelling.object(param.type, param.core[0], lent=lent)}" for param in function.params
     )
-    arguments = [quoted(label), f"{{{', '.join(params)}}}"]
+    arguments = [quoted(label), dictionary(params)]
     if function.results:
         arguments.append(spelling.object(function.results[0], function.core.results[0]))
     if function.fallible:
@@ -299,12 +298,12 @@ def _called(model: Model, names: Names, spelling: Spelling) -> Iterator[str]:
     """Write the methods that call the exports."""
     for function in model.exports:
         method = names.methods[function.name]
-        params = "".join(f", {param}" for param in _params(function, spelling, to_guest=True))
+        head = call(f"def {method}", ["self", *_params(function, spelling, to_guest=True)])
         arguments = param_names(function).values()
         doc = docstring(function.doc or "", _failure(function))
         result = _result(function, spelling, to_guest=False)
         body = f"{'return ' * bool(function.results)}self._{names.attributes[method]}({', '.join(arguments)})"
-        yield "\n" + f"def {method}(self{params}) -> {result}:\n" + indent((f"{doc}\n" if doc else "") + body, "    ")
+        yield f"\n{head} -> {result}:\n" + indent((f"{doc}\n" if doc else "") + body, "    ")
 
 
 def _params(function: Function, spelling: Spelling, *, to_guest: bool) -> Iterator[str]:

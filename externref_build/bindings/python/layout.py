@@ -18,8 +18,17 @@ def quoted(text: str) -> str:
 
 def call(function: str, arguments: Iterable[str]) -> str:
     """Spell a call: in one line, or with a line for each argument where that is too long."""
-    texts = list(arguments)
-    line = f"{function}({', '.join(texts)})"
+    return _spread(f"{function}(", arguments, ")")
+
+
+def dictionary(entries: Iterable[str]) -> str:
+    """Spell a dictionary, in the same way."""
+    return _spread("{", entries, "}")
+
+
+def _spread(start: str, entries: Iterable[str], end: str) -> str:
+    texts = list(entries)
+    line = f"{start}{', '.join(texts)}{end}"
     if len(line) <= _WIDTH and "\n" not in line:
         return line
-    return f"{function}(\n{indent(''.join(f'{text},{chr(10)}' for text in texts), '    ')})"
+    return f"{start}\n{indent(''.join(f'{text},{chr(10)}' for text in texts), '    ')}{end}"
