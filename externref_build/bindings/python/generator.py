@@ -302,7 +302,7 @@ def _called(model: Model, names: Names, spelling: Spelling) -> Iterator[str]:
         arguments = param_names(function).values()
         doc = docstring(function.doc or "", _failure(function))
         result = _result(function, spelling, to_guest=False)
-        body = f"{'return ' * bool(function.results)}self._{names.attributes[method]}({', '.join(arguments)})"
+        body = call(f"{'return ' * bool(function.results)}self._{names.attributes[method]}", arguments)
         yield f"\n{head} -> {result}:\n" + indent((f"{doc}\n" if doc else "") + body, "    ")
 
 
