@@ -110,6 +110,17 @@ def test_padded_type_indices() -> None:
         assert module.type_index_site(2).end == module.sections[1].end
 
 
+@pytest.mark.parametrize("indices", [[3, 200, 7, 255, 0], [3, 200, 256, 0, 127, 16_383, 16_384, 19_999, 1]])
+def test_type_indices_of_any_width(indices: list[int]) -> None:
+    types = section(1, leb128(20_000) + b"\x60\0\0" * 20_000)
+    code = section(10, leb128(len(indices)) + b"\x02\0\x0b" * len(indices))
+    module = decode_module(HEAD + types + section(3, leb128(len(indices)) + b"".join(map(leb128, indices))) + code)
+    assert list(module.func_type_indices) == indices
+    for local, index in enumerate(indices):
+        site = module.type_index_site(local)
+        assert bytes(module.data[site.start : site.end]) == leb128(index)
+
+
 TYPES = section(1, b"\x02\x60\0\0\x5f\0")
 ONE = TYPES + section(3, b"\x01\0")
 BODY = section(10, b"\x01\x02\0\x0b")

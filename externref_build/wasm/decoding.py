@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from externref_build.errors import MalformedModuleError, UnsupportedFeatureError
 from externref_build.wasm import sections as section_ids
@@ -147,14 +147,19 @@ def _decode_func_type_indices(reader: Reader) -> Sequence[int]:
     payload = bytes(reader.data[reader.offset : reader.end])
     if len(payload) == count and payload.isascii():
         return payload
-    indices = array("I")
+    indices = array("B")
+    extend: Callable[[bytes], None] = indices.frombytes
     first = reader.offset
     for match in re.compile(rb"[\x80-\xff]").finditer(payload):
         if first + match.start() >= reader.offset:
-            indices.extend(payload[reader.offset - first : match.start()])
+            extend(payload[reader.offset - first : match.start()])
             reader.offset = first + match.start()
-            indices.append(reader.u32("the type of a function"))
-    indices.extend(payload[reader.offset - first :])
+            index = reader.u32("the type of a function")
+            if index > 0xFF and indices.typecode == "B":
+                indices = array("I", indices)
+                extend = indices.extend
+            indices.append(index)
+    extend(payload[reader.offset - first :])
     if len(indices) != count:  # say where
         reader.offset = first
         for _ in range(count):

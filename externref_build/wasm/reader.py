@@ -34,15 +34,18 @@ class Reader:
 
     def u32(self, what: str = "an integer") -> int:
         """Read an unsigned LEB128 of at most 32 bits."""
-        offset = self.offset
-        if offset < self.end:
-            first = self.data[offset]
+        data, offset, end = self.data, self.offset, self.end
+        if offset < end:
+            first = data[offset]
             if first < 0x80:
                 self.offset = offset + 1
                 return first
-            if offset + 1 < self.end and (second := self.data[offset + 1]) < 0x80:
+            if offset + 1 < end and (second := data[offset + 1]) < 0x80:
                 self.offset = offset + 2
                 return first & 0x7F | second << 7
+            if offset + 2 < end and (third := data[offset + 2]) < 0x80:
+                self.offset = offset + 3
+                return first & 0x7F | (second & 0x7F) << 7 | third << 14
         return self._unsigned(32, what)
 
     def u64(self, what: str = "an integer") -> int:
