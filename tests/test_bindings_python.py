@@ -164,6 +164,7 @@ REFUSED = [
     ("data", array.array("I", [1]), TypeError, "expected bytes"),
     ("list_u8", [256], OverflowError, "expected a list of u8"),
     ("list_u8", "text", TypeError, "expected a list of u8"),
+    ("list_f32", [1.0, 1e39], OverflowError, "expected a list of f32: float too large"),
     ("list_u32", [1.5], TypeError, "expected a list of u32"),
     ("list_u32", b"1234", TypeError, "a buffer of format 'B', expected 'I'"),
     ("list_f64", array.array("f", [1]), TypeError, "a buffer of format 'f', expected 'd'"),

@@ -344,8 +344,9 @@ def test_a_plugin_that_gives_up_at_its_limits_exceeded_them(life: ModuleType, me
 
 
 def test_a_module_that_needs_more_than_it_may_have_does_not_load(life: ModuleType) -> None:
-    with pytest.raises(life.GuestTrap, match="memory"):
-        life.Life.load(Host(), memory=100)
+    for limit in ("memory", "table"):
+        with pytest.raises(life.LimitExceeded, match=f"starts with more than it may have: {limit} minimum size"):
+            life.Life.load(Host(), **{limit: 0})
 
 
 @pytest.mark.parametrize("limit", ["fuel", "deadline", "memory", "table"])
@@ -622,6 +623,18 @@ def test_a_host_that_lacks_functions_or_takes_others_is_refused(life: ModuleType
     assert "number is 5" in said
     assert "use() -> int does not take 1 argument" in said.replace("'", "")
     assert "give" not in said
+    assert "class" not in said
+    with pytest.raises(TypeError, match="it is a class, expected an object"):
+        life.Life.load(Wrong)
+
+
+def test_a_host_that_would_have_to_be_waited_for_is_refused(life: ModuleType) -> None:
+    class Waiting(Host):
+        async def number(self) -> int:
+            return 1
+
+    with pytest.raises(TypeError, match="number is a coroutine function, and a plugin cannot wait for one"):
+        life.Life.load(Waiting())
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,7 @@ def test_members_of_other_objects_are_out_of_reach(space: ModuleType, other: obj
         (allowed(Vector3=Vector3(1)), "expected a class"),
         (allowed(Vector3=object), "has no (zero|count), which the plugin calls"),
         (allowed(log=3), "`client` does not fit: log is 3, expected a function"),
-        (allowed(log=lambda: None), r"`client` does not fit: log\(\) does not take 1 arguments"),
+        (allowed(log=lambda: None), r"`client` does not fit: log\(\) does not take 1 argument"),
         (None, "`client` is None, expected a dictionary with Vector3, origin, log"),
     ],
 )

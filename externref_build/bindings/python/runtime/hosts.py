@@ -18,6 +18,8 @@ def _check_host(name: str, host: object, methods: Mapping[str, int]) -> None:
     """Raise TypeError unless a host has each method, for that many arguments."""
     found = {method: getattr(host, method, None) for method in methods}
     problems = [problem for method, count in methods.items() for problem in _misfits(method, found[method], count)]
+    if problems and isinstance(host, type):
+        problems.append("it is a class, expected an object")
     if problems:
         raise TypeError(f"{_shown(host)} is no host for `{name}`: {'; '.join(problems)}")
 
@@ -27,10 +29,12 @@ def _misfits(name: str, function: object, count: int) -> Iterator[str]:
     if not callable(function):
         yield f"{name} is missing" if function is None else f"{name} is {_shown(function)}, expected a function"
         return
+    if inspect.iscoroutinefunction(function):
+        yield f"{name} is a coroutine function, and a plugin cannot wait for one"
     try:
         inspect.signature(function).bind(*range(count))
     except TypeError:
-        yield f"{name}{inspect.signature(function)} does not take {count} arguments"
+        yield f"{name}{inspect.signature(function)} does not take {count} argument{'s' * (count != 1)}"
     except ValueError:  # written in C, without a signature
         return
 

@@ -44,6 +44,9 @@ def _trap(error: BaseException, limits: _Limits) -> BaseException:
     if code == "INTERRUPT":
         return LimitExceeded(f"the plugin took longer than {limits.deadline} seconds for one call", code)
     text = str(error)
+    start = _TOO_SMALL.search(text)
+    if start is not None:
+        return LimitExceeded(f"the plugin starts with more than it may have: {start[0]}", code)
     for name, limit, place in (("memory", limits.memory, _NO_MEMORY), ("references", limits.table, _NO_ROOM)):
         if code == "UNREACHABLE" and limit is not None and place.search(text):
             return LimitExceeded(f"the plugin used up its {name}, of which it may have {limit}", code)
@@ -76,6 +79,9 @@ def _set(error: BaseException, name: str, value: object) -> None:
     """Set an attribute of an exception, which may be frozen."""
     BaseException.__setattr__(error, name, value)
 
+
+_TOO_SMALL: Final = re.compile(r"(memory|table) minimum size of .* exceeds \1 limits")
+"""How wasmtime says that a limit is below what a module begins with."""
 
 _NO_MEMORY: Final = re.compile(r"\balloc::rust_oom\b|\bhandle_alloc_error\b")
 """Where a guest in Rust gives up when it gets no memory."""

@@ -227,6 +227,9 @@ class _List(_Buffer):
         if isinstance(value, str):
             raise TypeError(f"{_shown(value)}, expected a {self.name}")
         try:
+            if self.code == "f":  # of which an array makes infinities where numbers are too large
+                numbers = array.array("d", value)
+                return struct.pack(f"={len(numbers)}f", *numbers)
             return array.array(self.code, value).tobytes()
         except TypeError:
             raise TypeError(f"{_shown(value)}, expected a {self.name}") from None
