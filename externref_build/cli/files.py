@@ -53,8 +53,9 @@ def map_module(name: str) -> bytes | memoryview:
         if sys.platform != "win32" and os.path.isfile(name) and _LARGE <= os.path.getsize(name) <= LARGEST:
             import mmap
 
+            flags = mmap.MAP_PRIVATE | getattr(mmap, "MAP_POPULATE", 0)  # where there is that: all pages at once
             with open(name, "rb") as file:
-                return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+                return memoryview(mmap.mmap(file.fileno(), 0, flags, mmap.PROT_READ))
     return read_module(name)
 
 
