@@ -120,7 +120,7 @@ def test_dash_is_a_pipe_on_both_sides(command_line: Run, module: Path) -> None:
 
 def test_a_large_module_takes_its_own_place(command_line: Run, tmp_path: Path) -> None:
     """It is mapped into memory, not read; and so is what is written."""
-    large = guest(ALLOC, RUN) + custom_section("padding", bytes(1 << 24))
+    large = guest(ALLOC, RUN) + custom_section("padding", bytes(1 << 20))
     piped = command_line("process", "-", stdin=large)
     (tmp_path / "large.wasm").write_bytes(large)
     done = command_line("process", "large.wasm", "-o", "large.wasm")

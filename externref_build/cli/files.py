@@ -20,7 +20,7 @@ LARGEST: Final = 2**32 - 1
 """In bytes: more than any engine takes, and than the sizes of the binary format can count."""
 
 
-_LARGE: Final = 1 << 24
+_LARGE: Final = 1 << 20
 """In bytes: anything smaller is sooner read than mapped."""
 
 
