@@ -49,7 +49,7 @@ def map_module(name: str) -> bytes | memoryview:
 
     Nobody may write to the file meanwhile; to replace it, as `write_module` does, is fine. Windows would refuse that.
     """
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):
         if sys.platform != "win32" and os.path.isfile(name) and _LARGE <= os.path.getsize(name) <= LARGEST:
             import mmap
 

@@ -8,7 +8,6 @@ of memory 64 or so, and a call, whose padded index would be arithmetic on number
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from functools import cache
 
@@ -37,8 +36,9 @@ _FEATURES = frozenset(
 )
 """Features that assign none of these bytes to an instruction, by their names in LLVM and Binaryen."""
 
-_COMPARISON = re.compile(r"(?:eqz?|ne|lt|gt|le|ge)(?:_[su])?")
-_CONVERSION = re.compile(r"_([if]\d\d)")
+_NUMBERS = frozenset({"i32", "i64", "f32", "f64"})
+_COMPARISONS = frozenset({"eqz", "eq", "ne", "lt", "gt", "le", "ge"})
+"""What the names of instructions that return an i32 start with, whatever they take."""
 
 
 def impossible_pattern(module: Module) -> bytes:
@@ -77,9 +77,10 @@ def _clash_pattern() -> bytes:
     taking: dict[str, list[int]] = {}
     for code in _ARITHMETIC:
         kind, _, name = OPCODES[code].mnemonic.partition(".")
-        source = _CONVERSION.search(name)
-        giving.setdefault("i32" if _COMPARISON.fullmatch(name) else kind, []).append(code)
-        taking.setdefault(source[1] if source else kind, []).append(code)
+        operation, _, suffix = name.partition("_")
+        source = suffix[:3]  # of a conversion, such as `i32.trunc_f64_s`
+        giving.setdefault("i32" if operation in _COMPARISONS else kind, []).append(code)
+        taking.setdefault(source if source in _NUMBERS else kind, []).append(code)
     for mnemonic, kind in _ON_REFERENCES.items():
         code = BY_MNEMONIC[mnemonic].code
         giving.setdefault(kind, []).append(code)
