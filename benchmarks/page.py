@@ -11,6 +11,7 @@ CALLS = {
     "numbers": "two numbers, returns one",
     "reference": "an object and a number, returns a number",
     "item": "returns an object",
+    "list": "a list of 20 numbers, returns a number",
     "text": "a text of 40 characters, returns a number",
     "answer": "returns a text of 40 characters",
     "long text": "a text of 4,000 characters, returns a number",

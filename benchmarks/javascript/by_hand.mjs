@@ -31,6 +31,15 @@ export async function load({ host }, module) {
     return address;
   };
 
+  let cachedNumbers = new Float64Array(0);
+  const numbers = () => (cachedNumbers.length === 0 ? (cachedNumbers = new Float64Array(memory.buffer)) : cachedNumbers);
+  const writeList = (list) => {
+    const address = cabi_realloc(0, 0, 8, list.length * 8) >>> 0;
+    numbers().set(list, address / 8);
+    length = list.length;
+    return address;
+  };
+
   const instance = await WebAssembly.instantiate(module, {
     host: {
       numbers: (left, right) => host.numbers(left >>> 0, right >>> 0),
@@ -46,6 +55,7 @@ export async function load({ host }, module) {
     take_numbers: (left, right) => functions.take_numbers(left, right) >>> 0,
     take_reference: (given, right) => functions.take_reference(given, right) >>> 0,
     take_text: (text) => functions.take_text(write(text), length) >>> 0,
+    take_list: (list) => functions.take_list(writeList(list), length) >>> 0,
     take_answer() {
       const answer = functions.take_answer();
       return read(Number(answer & 0xffffffffn), Number(answer >> 32n));

@@ -11,8 +11,9 @@ import * as byHand from "./by_hand.mjs";
 const TEXTS = Array.from({ length: 16 }, (_, start) => [..."Forty characters, of which some are blank, as in all texts"].slice(start, start + 40).join(""));
 const ROUNDS = 30;
 /** Calls a round: a millisecond or so, in which a machine with something else to do leaves one in peace now and then. */
-const CALLS = { numbers: 200_000, reference: 200_000, item: 200_000, text: 10_000, answer: 10_000, "long text": 500 };
+const CALLS = { numbers: 200_000, reference: 200_000, item: 200_000, list: 50_000, text: 10_000, answer: 10_000, "long text": 500 };
 const TAKEN = { numbers: "3, 4", reference: "item, 4", item: "", text: "TEXTS[done & 15]", answer: "" };
+const LIST = Float64Array.from({ length: 20 }, (_, index) => index / 2);
 const LONG_TEXTS = TEXTS.map((text) => text.repeat(100));
 
 const [folder, turn] = process.argv.slice(2);
@@ -33,9 +34,13 @@ async function loops(way, { load }) {
   const item = {};
   const plugin = await load({ host: makeHost(item) }, module);
   plugin.keep(item);
-  const compiled = (body) => new Function("plugin", "item", "TEXTS", "LONG_TEXTS", `/* ${way} */ ${body}`)(plugin, item, TEXTS, LONG_TEXTS);
+  const names = ["plugin", "item", "TEXTS", "LONG_TEXTS", "LIST"];
+  const compiled = (body) => new Function(...names, `/* ${way} */ ${body}`)(plugin, item, TEXTS, LONG_TEXTS, LIST);
   const repeated = (call) => compiled(`return (count) => { for (let done = 0; done < count; done++) plugin.${call}; };`);
-  const made = { "guest, long text": repeated("take_text(LONG_TEXTS[done & 15])") };
+  const made = {
+    "guest, list": repeated("take_list(LIST)"),
+    "guest, long text": repeated("take_text(LONG_TEXTS[done & 15])"),
+  };
   for (const [kind, given] of Object.entries(TAKEN)) {
     made[`host, ${kind}`] = compiled(`return (count) => plugin.repeat_${kind}(item, count);`);
     made[`guest, ${kind}`] = repeated(`take_${kind}(${given})`);

@@ -12,6 +12,7 @@
   (func (export "take_numbers") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
   (func (export "take_reference") (param externref i32) (result i32) (i32.add (local.get 1) (i32.const 1)))
   (func (export "take_text") (param i32 i32) (result i32) (local.get 1))
+  (func (export "take_list") (param i32 i32) (result i32) (local.get 1))
   (func (export "keep") (param externref) (global.set $kept (local.get 0)))
   (func (export "take_item") (result externref) (global.get $kept))
   (func (export "take_answer") (result i64) (i64.const 0x28_0000_0040))

@@ -83,7 +83,7 @@ def call_guest(
             arguments.append(sent)
     call = f"{target}({', '.join(arguments)})"
     if fallible:
-        lines += ["const outer$ = failure;", "failure = undefined;"]
+        lines += ["const outer$ = state.failure;", "if (outer$ !== undefined) state.failure = undefined;"]
     if given:
         lines.append(f"let {_pattern_name(given)};")
     lines += [
@@ -94,11 +94,7 @@ def call_guest(
         "}",
     ]
     if fallible:
-        lines += [
-            "const failed$ = failure;",
-            "failure = outer$;",
-            "if (failed$ !== undefined) throw new GuestError(failed$);",
-        ]
+        lines.append("if (state.failure !== undefined || outer$ !== undefined) settle(outer$);")
     return lines + _return_to_host(given)
 
 

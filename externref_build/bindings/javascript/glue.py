@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
-from externref_build.bindings.javascript import pieces
+from externref_build.bindings.javascript import pieces, values
 from externref_build.bindings.javascript.calls import (
     Callback,
     Lines,
@@ -53,6 +53,7 @@ _OWN: Final = frozenset(
         "close",
         "guest",
         "imports",
+        "lends",
         "instance",
         "load",
         "module",
@@ -178,7 +179,8 @@ def _load(scope: _Scope, strings: bool) -> Lines:
         "const module = await (source === undefined ? ownModule() : compile(source));",
         "checkModule(module);",
         *([f"const {{ {', '.join(given)} }} = imports ?? {{}};"] * bool(given)),
-        "const state = { closed: false, failed: false, reason: undefined };",
+        "const state = { closed: false, failed: false, reason: undefined, failure: undefined };",
+        *([f"const lends = {'true' if _lends(model) else 'false'};"] * ("copyOfOwn" in "".join(state))),
         "",
         *state,
         *makers,
@@ -207,6 +209,16 @@ def _export(name: str) -> str:
     return access("guest", name)
 
 
+def _lends(model: Model) -> bool:
+    """Tell whether the host ever has a view of the guest's memory."""
+    functions = [
+        function
+        for entry in model.imports
+        for function in (*entry.functions, *(member.function for member in entry.members))
+    ]
+    return any(values.is_list(param.type) for function in functions for param in function.params)
+
+
 def _initialize(model: Model) -> Lines:
     initializer = f"{_export(INITIALIZER)}();"
     if model.uses_wasi:
@@ -217,14 +229,13 @@ def _initialize(model: Model) -> Lines:
 
 def _close(scope: _Scope) -> Lines:
     """Write `close`: what the plugin was made of is let go, and every later call is refused."""
-    memory = f"{_export(MEMORY_EXPORT)} = {{ get buffer() {{ return refuse(); }} }};"
     return [
         "const close = () => {",
         "  if (state.closed) return;",
         "  state.closed = true;",
         *(f"  {_export(name)} = refuse;" for name in scope.functions),
         *(f"  release({_export(table)});" for table in scope.model.reference_tables),
-        *([f"  {memory}", "  bytes = new Uint8Array(0);"] if scope.model.has_memory else []),
+        *["  forgetMemory();"] * scope.model.has_memory,
         "};",
     ]
 

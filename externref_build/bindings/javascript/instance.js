@@ -1,25 +1,32 @@
+let buffer;
+
 let bytes = new Uint8Array(0);
 
 let view;
 
 let size = 0;
 
-let failure;
+const caches = [];
 
 const current = () => {
-  if (bytes.byteLength === 0) {
-    bytes = new Uint8Array(guest.memory.buffer);
-    view = new DataView(bytes.buffer);
+  if (bytes.length === 0) {
+    buffer = guest.memory.buffer;
+    bytes = new Uint8Array(buffer);
+    view = new DataView(buffer);
   }
   return bytes;
 };
 
+const forgetMemory = () => {
+  guest.memory = { get buffer() { return refuse(); } };
+  buffer = view = undefined;
+  bytes = new Uint8Array(0);
+  for (const clear of caches) clear();
+};
+
 const reallocate = (old, oldLength, alignment, length) => {
   try {
-    const address = guest.cabi_realloc(old, oldLength, alignment, length) >>> 0;
-    if (address + length > current().length) throw beyond(address, length);
-    if ((address & (alignment - 1)) !== 0) throw misaligned(address, alignment);
-    return address;
+    return guest.cabi_realloc(old, oldLength, alignment, length) >>> 0;
   } catch (error) {
     throw abort(error);
   }
@@ -27,11 +34,17 @@ const reallocate = (old, oldLength, alignment, length) => {
 
 const allocate = (length, alignment) => (length === 0 ? alignment : reallocate(0, 0, alignment, length));
 
+const allocated = (address, length) => {
+  const memory = current();
+  if (address + length > memory.length) throw abort(beyond(address, length));
+  return memory;
+};
+
 const sendText = (text, what) => {
   const length = text.length;
   if (length > 64) return sendEncoded(text, what, 0, 0);
   const address = allocate(length, 1);
-  const memory = current();
+  const memory = allocated(address, length);
   let index = 0;
   for (; index + 4 <= length; index += 4) {
     const first = text.charCodeAt(index);
@@ -59,7 +72,7 @@ const sendEncoded = (text, what, old, oldLength) => {
   const encoded = isLong ? encoder.encode(text) : scratch;
   const length = isLong ? encoded.length : encoder.encodeInto(text, scratch).written;
   const address = reallocate(old, oldLength, 1, length);
-  const memory = current();
+  const memory = allocated(address, length);
   if (length > 96) {
     memory.set(encoded.subarray(0, length), address);
   } else {
@@ -101,7 +114,7 @@ const receiveText = (start, length) => {
     if (text !== undefined) return text;
   }
   try {
-    return decoder.decode(new Uint8Array(memory.buffer, address, end - address));
+    return decoder.decode(new Uint8Array(buffer, address, end - address));
   } catch (cause) {
     const where = `${end - address} bytes at address ${address}`;
     throw new GuestFault(`the plugin passed text that is not UTF-8: ${where}`, { cause });
@@ -113,35 +126,65 @@ const receiveBytes = (start, length) => {
   const address = start >>> 0;
   const end = address + (length >>> 0);
   if (end > memory.length) throw beyond(address, length >>> 0);
-  return new Uint8Array(memory.buffer, address, end - address);
+  return new Uint8Array(buffer, address, end - address);
 };
 
-const copyOfOwn = (values) => (values?.buffer === bytes.buffer ? values.slice() : values);
+const copyOfOwn = (values) => (lends && values?.byteOffset > 0 && values.buffer === buffer ? values.slice() : values);
 
 const sendBytes = (given) => {
   const values = copyOfOwn(given);
-  const address = allocate(values.length, 1);
-  current().set(values, address);
-  size = values.length;
+  const { length } = values;
+  const address = allocate(length, 1);
+  const memory = allocated(address, length);
+  memory.set(values, address);
+  size = length;
   return address;
 };
 
 const receiveList = (Kind, start, count) => {
-  const { buffer } = current();
+  const memory = current();
   const address = start >>> 0;
   const length = (count >>> 0) * Kind.BYTES_PER_ELEMENT;
-  if (address + length > buffer.byteLength) throw beyond(address, length);
+  if (address + length > memory.length) throw beyond(address, length);
   if (address % Kind.BYTES_PER_ELEMENT !== 0) throw misaligned(address, Kind.BYTES_PER_ELEMENT);
   return new Kind(buffer, address, count >>> 0);
 };
 
-const sendList = (Kind, given) => {
-  const values = copyOfOwn(given);
-  const address = allocate(values.byteLength, Kind.BYTES_PER_ELEMENT);
-  if (values.length !== 0) receiveList(Kind, address, values.length).set(values);
-  size = values.length;
-  return address;
+const listSender = (Kind) => {
+  const width = Kind.BYTES_PER_ELEMENT;
+  let view = new Kind(0);
+  caches.push(() => (view = new Kind(0)));
+  return (given) => {
+    const values = copyOfOwn(given);
+    const { length } = values;
+    const address = allocate(length * width, width);
+    if (view.length === 0) view = new Kind(current().buffer);
+    const start = address / width;
+    if (start + length > view.length) throw abort(beyond(address, length * width));
+    if ((address & (width - 1)) !== 0) throw abort(misaligned(address, width));
+    view.set(values, start);
+    size = length;
+    return address;
+  };
 };
+
+const sendInt8Array = listSender(Int8Array);
+
+const sendInt16Array = listSender(Int16Array);
+
+const sendUint16Array = listSender(Uint16Array);
+
+const sendInt32Array = listSender(Int32Array);
+
+const sendUint32Array = listSender(Uint32Array);
+
+const sendBigInt64Array = listSender(BigInt64Array);
+
+const sendBigUint64Array = listSender(BigUint64Array);
+
+const sendFloat32Array = listSender(Float32Array);
+
+const sendFloat64Array = listSender(Float64Array);
 
 const pack = (address) => {
   words[0] = address;
@@ -164,7 +207,13 @@ const report = (error, place) => {
 };
 
 const fail = (address, length) => {
-  failure = receiveText(address, length);
+  state.failure = receiveText(address, length);
+};
+
+const settle = (outer) => {
+  const { failure } = state;
+  state.failure = outer;
+  if (failure !== undefined) throw new GuestError(failure);
 };
 
 const panic = (address, length, file, fileLength, line, column) => {

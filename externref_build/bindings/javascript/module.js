@@ -39,7 +39,11 @@ const wellFormed = "".isWellFormed ? (text) => text.isWellFormed() : (text) => !
 
 const isText = (value) => typeof value === "string" && wellFormed(value);
 
-const isScalar = (value) => isText(value) && value.length !== 0 && value.length === (value.codePointAt(0) > 0xffff ? 2 : 1);
+const isScalar = (value) => {
+  if (typeof value !== "string" || value.length === 0) return false;
+  const point = value.codePointAt(0);
+  return point > 0xffff ? value.length === 2 : value.length === 1 && (point < 0xd800 || point > 0xdfff);
+};
 
 const isArray = (Kind, value) => value instanceof Kind || value?.[Symbol.toStringTag] === Kind.name;
 

@@ -181,7 +181,7 @@ def send(value_type: ValueType, core: ValType | None, name: str, label: str) -> 
         element = _element(value_type)
         if element is None:
             return f"sendText({name}, {label})"
-        return f"sendBytes({name})" if element == "u8" else f"sendList({ARRAYS[element]}, {name})"
+        return f"sendBytes({name})" if element == "u8" else f"send{ARRAYS[element]}({name})"
     found = plain(value_type, core)
     assert found is not None, f"hosts pass no {value_type}"
     return found.send.replace("{}", name)
