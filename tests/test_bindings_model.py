@@ -97,6 +97,18 @@ def test_opaque_numbers_have_either_sign(tmp_path: Path, public: bool) -> None:
             [imported("c", "[method]R.m", [("this", "s32")])],
             "lacks a first parameter `this`",
         ),
+        (
+            '(module (import "c" "[set]R.p" (func (param externref))))',
+            [imported("c", "[set]R.p", [("this", {"ref": "R"})])],
+            "import `c.[set]R.p` takes 1 and returns 0 values, expected 2 and 0",
+        ),
+        (
+            '(module (import "c" "[get]R.p" (func (param externref))))',
+            [],
+            "takes 1 and returns 0 values, expected 1",
+        ),
+        ('(module (import "c" "[global]g" (func (param i32))))', [], "takes 1 and returns 0 values, expected 0 and 1"),
+        ('(module (import "c" "[constructor]R" (func (result i32))))', [], "does not return a reference"),
     ],
 )
 def test_what_no_host_can_be_written_for(text: str, interface: list[dict[str, Any]], words: str) -> None:

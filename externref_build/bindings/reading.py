@@ -72,6 +72,9 @@ _FORMS: Final[dict[MemberKind, str]] = {
     "global": "name",
 }
 
+_SHAPES: Final[dict[MemberKind, tuple[int, int]]] = {"get": (1, 1), "set": (2, 0), "global": (0, 1)}
+"""How many values are taken, with `this`, and returned."""
+
 _TABLE_WITH_INITIALIZER: Final = 0x40
 """First byte of a table that is given an initial value (specification 5.5.7)."""
 
@@ -258,6 +261,14 @@ def _member(function: Function) -> Member | None:
     has_object = isinstance(this, ResourceType) and (not this.nullable or not function.declared)
     if kind in ("method", "get", "set") and not has_object:
         raise BindingError(f"{function.label} lacks a first parameter `this` that is a reference")
+    expected = _SHAPES.get(kind)
+    if expected is not None and (len(function.params), len(function.results)) != expected:
+        raise BindingError(
+            f"{function.label} takes {len(function.params)} and returns {len(function.results)} values, "
+            f"expected {expected[0]} and {expected[1]}"
+        )
+    if kind == "constructor" and not any(isinstance(result, ResourceType) for result in function.results):
+        raise BindingError(f"{function.label} does not return a reference")
     return Member(kind, resource or None, name, function)
 
 
