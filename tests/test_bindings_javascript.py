@@ -362,6 +362,45 @@ try {
     assert node(tmp_path, script) == ["GuestFault", message, True]
 
 
+HOLDING = """(module
+  (import "host" "call" (func $call (param i32) (result i32)))
+  (memory (export "memory") 1)
+  (table (export "externrefs") 4 externref)
+  (table $functions (export "__indirect_function_table") 2 funcref)
+  (elem (table $functions) (i32.const 1) func $answer)
+  (func $answer (result i32) (i32.const 42))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+  (func (export "take") (param i32 i32 i32 i32) (result i32) (call $call (i32.const 1))))"""
+
+
+def test_a_closed_plugin_lets_go_of_the_guest(tmp_path: Path) -> None:
+    rows = [
+        imported("host", "call", [("what", {"fn": [[], ["s32"]]})], ["s32"]),
+        exported("take", [("text", "str"), ("list", {"list": "f64"})], ["s32"]),
+    ]
+    write_bindings(tmp_path, assemble(HOLDING, *rows))
+    (tmp_path / "main.mjs").write_text("""
+import { load } from "./plug.js";
+const { instantiate } = WebAssembly;
+let memory;
+WebAssembly.instantiate = async (...given) => {
+  const instance = await instantiate(...given);
+  memory = new WeakRef(instance.exports.memory);
+  return instance;
+};
+const plugin = await load({ host: { call: (what) => what() } });
+const isCollected = async () => {
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  gc();
+  return memory.deref() === undefined;
+};
+console.log(plugin.take("text", Float64Array.of(1)), await isCollected());
+plugin.close();
+console.log(plugin.closed, await isCollected());
+""")
+    assert run(["node", "--expose-gc", "main.mjs"], tmp_path) == "42 false\ntrue true\n"
+
+
 LENDING = """(module
   (import "host" "lend" (func $lend (param i32 i32)))
   (import "host" "sum" (func $sum (param i32 i32 i32 i32) (result i32)))

@@ -39,6 +39,11 @@ class Callback:
         """The function of the generated code that makes one of an index."""
         return f"callback{self.number}"
 
+    @property
+    def known(self) -> str:
+        """The map of the generated code from indices to those that were made."""
+        return f"known{self.number}"
+
 
 def parameters(function: Function, taken: frozenset[str]) -> list[Value]:
     """Name the parameters of a function; ``taken`` are names that the code around it needs."""
@@ -206,23 +211,22 @@ def callback_maker(callback: Callback, label: str, way: str | None) -> Lines:
         for index, value_type in enumerate(callback.type.params)
     ]
     given = _results(label, callback.type.results, [_core(value_type) for value_type in callback.type.results])
-    known = f"known{callback.number}"
     if way is None:
         entry, called = ["  const entry$ = guestFunction(index);"], call_guest("entry$", arguments, given, False)
     else:
         entry, called = [], call_guest(way, arguments, given, False, ["index"])
     return [
-        f"const {known} = new Map();",
+        f"const {callback.known} = new Map();",
         "",
         f"const {callback.maker} = (index) => {{",
-        f"  let made$ = {known}.get(index);",
+        f"  let made$ = {callback.known}.get(index);",
         "  if (made$ !== undefined) return made$;",
         *entry,
         f"  made$ = ({', '.join(argument.name for argument in arguments)}) => {{",
         "    if (state.closed) refuse();",
         *(f"    {line}" for line in called),
         "  };",
-        f"  {known}.set(index, made$);",
+        f"  {callback.known}.set(index, made$);",
         "  return made$;",
         "};",
     ]

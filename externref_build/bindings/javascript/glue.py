@@ -235,9 +235,16 @@ def _close(scope: _Scope) -> Lines:
         "  state.closed = true;",
         *(f"  {_export(name)} = refuse;" for name in scope.functions),
         *(f"  release({_export(table)});" for table in scope.model.reference_tables),
+        *(f"  {_export(table)} = [];" for table in _tables(scope)),
+        *(f"  {callback.known}.clear();" for callback in scope.callbacks.values()),
         *["  forgetMemory();"] * scope.model.has_memory,
         "};",
     ]
+
+
+def _tables(scope: _Scope) -> list[str]:
+    """List the tables that the code uses. Whoever has one has the guest's instance, and its memory."""
+    return [*scope.model.reference_tables, *[FUNCTION_TABLE] * scope.model.has_function_table]
 
 
 def _own_members(model: Model) -> Lines:

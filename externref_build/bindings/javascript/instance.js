@@ -223,6 +223,7 @@ const panic = (address, length, file, fileLength, line, column) => {
 };
 
 const guestFunction = (index) => {
+  if (state.closed) refuse();
   const entry = index >>> 0 < guest.__indirect_function_table.length ? guest.__indirect_function_table.get(index >>> 0) : null;
   if (entry === null) throw new GuestFault(`the plugin passed function ${index >>> 0}, which is not in its table`);
   return entry;
