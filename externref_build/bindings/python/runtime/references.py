@@ -17,8 +17,8 @@ import wasmtime
 from externref_build.bindings.python.runtime.library import _context_of, _Root
 
 _CLEARED: Final = re.compile(rb"\0+")
-_STOCK: Final = 256
-"""How many references are made at once."""
+_BATCH: Final = 256
+"""How many references are made at once, at most."""
 _RECORDS: Final = 1000
 """How many records there are at least."""
 
@@ -45,6 +45,8 @@ class _References:
         """Indices of records that are not in use."""
         self.places: list[Any] = []
         """Where the engine can keep references for the host, and doesn't now."""
+        self.batch = 8
+        """How many references are made at once: twice as many each time."""
         self.stock: list[int] = []
         """The numbers of references that were made in advance."""
         self.rooted: list[Any] = []
@@ -83,12 +85,12 @@ class _References:
             gone = self._sweep() if self._settle(settle) and not self.spare else []
             if not self.spare:
                 self._extend(_RECORDS)
-            if not self.places:
-                roots = (_Root * _STOCK)()
-                self.places += [
-                    ctypes.byref(roots, offset) for offset in range(0, ctypes.sizeof(roots), ctypes.sizeof(_Root))
-                ]
-            count = min(len(self.spare), len(self.places))
+            self.batch = min(2 * self.batch, _BATCH)
+            missing = self.batch - len(self.places)
+            if missing > 0:
+                roots = (_Root * missing)()
+                self.places += [ctypes.byref(roots, ctypes.sizeof(_Root) * index) for index in range(missing)]
+            count = min(len(self.spare), self.batch)
             taken, places = self.spare[:count], self.places[:count]
             del self.spare[:count], self.places[:count]
             self._make(taken, places)
