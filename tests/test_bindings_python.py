@@ -17,6 +17,8 @@ from echo_guest import TYPES, echo_guest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from externref_build.bindings.python.runtime.values import _array_code
+
 
 @pytest.fixture(scope="module")
 def echo(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
@@ -222,6 +224,15 @@ def test_lists_are_taken_from_buffers_and_sequences(plugin: Any) -> None:
 
 
 @pytest.mark.once
+@pytest.mark.parametrize(
+    ("form", "size", "code"),
+    [("l", 4, "i"), ("l", 8, "q"), ("<L", 4, "I"), ("=L", 8, "Q"), ("c", 1, "B"), ("@d", 8, "d"), (">i", 4, ">i")],
+)
+def test_numbers_in_buffers_are_known_by_their_size(form: str, size: int, code: str) -> None:
+    """A ``long`` of C, which is what NumPy calls some of its numbers, is not of one size everywhere."""
+    assert _array_code(form, size) == code
+
+
 def test_arrays_of_numpy_are_buffers(plugin: Any) -> None:
     import numpy
 

@@ -218,8 +218,7 @@ class _List(_Buffer):
             view = memoryview(value)
         except TypeError:
             return self._pack(value)
-        code = view.format.lstrip("@=<")
-        if {"l": "q", "L": "Q", "c": "B"}.get(code, code) != self.code or view.itemsize != self.size:
+        if _array_code(view.format, view.itemsize) != self.code or view.itemsize != self.size:
             raise TypeError(f"a buffer of format {view.format!r}, expected {self.code!r} ({self.name})")
         return view.tobytes()
 
@@ -251,6 +250,12 @@ class _List(_Buffer):
             raise BufferError(
                 f"the host kept a view of a {self.name} that it was lent for the time of a call: copy it instead"
             )
+
+
+def _array_code(form: str, size: int) -> str:
+    """Return the code of `array` for numbers in a buffer; a ``long`` of C has 4 bytes on Windows, 8 elsewhere."""
+    code = form.lstrip("@=<")
+    return {"l": "i" if size == 4 else "q", "L": "I" if size == 4 else "Q", "c": "B"}.get(code, code)
 
 
 class _Option(_Buffer):
