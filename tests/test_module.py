@@ -86,6 +86,32 @@ def test_every_place_that_names_a_function_is_found(everything: Module) -> None:
         assert everything.data[site.start : site.end] == leb128(site.value)
 
 
+def test_places_in_many_long_expressions_are_found() -> None:
+    """Compilers of languages with classes write tables of methods as constants."""
+    constants = """
+        (i64.add (i64.mul (i64.const -0x123456789abcdef) (i64.const 210)) (i64.sub (i64.const 11) (global.get 1)))
+        (f32.const 0x1.a416p+1) (f64.const 0x1.a4160bd2p+1) (v128.const i8x16 210 0 11 1 2 210 3 11 0 0 0 0 0 0 210 2)
+        (ref.func $second) (ref.i31 (i32.const 210)) (ref.null $table) (extern.convert_any (ref.null any))
+        (array.new_fixed $funcs 3 (ref.func $first) (ref.null func) (ref.func $second))
+    """
+    one = f"(global (ref $table) (struct.new $table (ref.func $first) {constants}))"
+    text = f"""
+        (module
+          (type $funcs (array funcref))
+          (type $table (struct
+            (field funcref i64 f32 f64 v128 funcref i31ref (ref null $table) externref (ref $funcs))))
+          (global i32 (i32.const 0)) (global i64 (i64.const 0))
+          {one * 30}
+          (elem (ref null func) {"(ref.func $second) (ref.null func) " * 1000} (ref.func $first))
+          (func $first) (func $second))
+    """
+    module = decode_module(bytes(wasmtime.wat2wasm(text)))
+    sites = list(module.func_index_sites())
+    assert [site.value for site in sites] == [0, 1, 0, 1] * 30 + [1] * 1000 + [0]
+    assert all(module.data[site.start - 1 : site.end] == bytes((0xD2, site.value)) for site in sites)
+    assert [site.value for site in module.func_index_sites({0})] == [0] * 61
+
+
 def test_bodies(everything: Module) -> None:
     first = decode_body(everything.data, *everything.body(2))
     assert first.groups == ((2, I32), (1, I64))

@@ -133,6 +133,22 @@ def instruction_run() -> re.Pattern[bytes]:
     return re.compile(_any_instruction() + _RUN_LENGTH, re.DOTALL)
 
 
+_CONSTANT = (
+    *("i32.const", "i64.const", "f32.const", "f64.const", "v128.const", "global.get", "ref.null", "ref.i31"),
+    *("i32.add", "i32.sub", "i32.mul", "i64.add", "i64.sub", "i64.mul", "any.convert_extern", "extern.convert_any"),
+    *("struct.new", "struct.new_default", "array.new", "array.new_default", "array.new_fixed"),
+)
+"""Constant instructions (specification 3.4.14) but for ``ref.func``."""
+
+
+@cache
+def constant_run() -> re.Pattern[bytes]:
+    """Return what matches a run of constant instructions up to a ``ref.func``, of which group 1 is the index."""
+    constant = instruction_pattern(map(BY_MNEMONIC.__getitem__, _CONSTANT))
+    ref_func = encode_opcode(BY_MNEMONIC["ref.func"])
+    return re.compile(b"%b%b(?:%b(%b))?" % (constant, _RUN_LENGTH, ref_func, _LEB32), re.DOTALL)
+
+
 _BY_FIRST_BYTE = [OPCODES.get(byte) for byte in range(256)]
 _END = BY_MNEMONIC["end"]
 

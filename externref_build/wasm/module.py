@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from externref_build.errors import MalformedModuleError, UnsupportedFeatureError
 from externref_build.wasm import sections as section_ids
-from externref_build.wasm.instructions import decode_expr, immediate
+from externref_build.wasm.instructions import constant_run, decode_expr, immediate
 from externref_build.wasm.leb128 import decode_unsigned
 from externref_build.wasm.reader import Reader
 from externref_build.wasm.sections import Section
@@ -23,6 +23,9 @@ from externref_build.wasm.types import (
     skip_global_type,
     skip_table_type,
 )
+
+_MANY_EXPRESSIONS = 1024
+"""Where fewer bytes than this are left of a section, its expressions are not worth a pattern of their own."""
 
 FUNC, TABLE, MEMORY, GLOBAL, TAG = range(5)
 """Kinds of imports and exports (specification 5.5.5)."""
@@ -231,10 +234,20 @@ class Module:
         return self.as_func_type(reader.u32("the type of a tag"), start)
 
     def _expr_sites(self, reader: Reader, funcs: Container[int]) -> Iterator[_Site]:
+        if reader.end - reader.offset > _MANY_EXPRESSIONS:
+            yield from self._constant_sites(reader, funcs)
         instructions, reader.offset = decode_expr(self.data, reader.offset, reader.end)
         for instruction in instructions:
             if instruction[0].mnemonic == "ref.func" and (index := immediate(self.data, instruction)) in funcs:
                 yield instruction[1] + 1, instruction[2], index
+
+    def _constant_sites(self, reader: Reader, funcs: Container[int]) -> Iterator[_Site]:
+        """Pass over the instructions that constant expressions are made of; most leave nothing but their ``end``."""
+        match = constant_run().match
+        while (run := match(self.source, reader.offset, reader.end)) and run.end() > reader.offset:
+            reader.offset = run.end()
+            if run[1] and (index := decode_unsigned(self.source, run.start(1))[0]) in funcs:
+                yield run.start(1), run.end(1), index
 
     def _table_sites(self, funcs: Container[int]) -> Iterator[_Site]:
         section = self.section(section_ids.TABLE)

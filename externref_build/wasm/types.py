@@ -4,6 +4,7 @@ A value type is its own encoding: ``b"\\x7f"`` is i32. That makes types comparab
 carries the reference types of the GC proposal (a prefix and a heap type) without a class for each.
 """
 
+import re
 from typing import NamedTuple
 
 from externref_build.errors import MalformedModuleError, UnsupportedFeatureError
@@ -97,15 +98,21 @@ def decode_val_type(reader: Reader) -> ValType:
     raise UnsupportedFeatureError(f"unknown value type {code:#04x}", start)
 
 
+_INDEX = re.compile(b"[\x80-\xff]{0,3}[\x00-\x7f]").match
+"""Finds the end of an integer that is not so long that it may be too large for an index."""
+
+
 def decode_heap_type(reader: Reader) -> bytes:
     """Decode one heap type (specification 5.3.3), also an exact one."""
-    start = reader.offset
-    if start < reader.end and reader.data[start] == EXACT:
+    data, start, end = reader.data, reader.offset, reader.end
+    if start < end and data[start] == EXACT:
         reader.byte()
         reader.u32("a type")
+    elif index := _INDEX(data, start, end):
+        reader.offset = index.end()
     else:
         reader.s33("a heap type")
-    return bytes(reader.data[start : reader.offset])
+    return bytes(data[start : reader.offset])
 
 
 def decode_func_type(reader: Reader) -> FuncType:
