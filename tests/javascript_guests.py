@@ -221,6 +221,10 @@ _EXPORTS: Final = [
              (f64.add (call $get_x (local.get 0)) (call $get_x (call $add (call $zero) (call $origin)))))""",
         exported("twice", [("vector", VECTOR)], ["f64"]),
     ),
+    (
+        '(func (export "x_of") (param externref) (result f64) (call $get_x (local.get 0)))',
+        exported("x_of", [("thing", THING)], ["f64"]),
+    ),
     ('(func (export "then") (result i32) (i32.const 7))', exported("then", [], ["s32"])),
     ('(func (export "close") (result i32) (i32.const 8))', exported("close", [], ["s32"])),
     (

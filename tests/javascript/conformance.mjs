@@ -633,10 +633,13 @@ test("the guest makes, asks, changes and calls objects of the classes that are g
 test("an object of another class is out of reach", async ({ start }) => {
   const touched = [];
   const other = { get x() { return touched.push("x"); }, add: () => touched.push("add") };
-  for (const call of [(plugin) => plugin.twice(other), (plugin) => plugin.sum(other, new Vector(1))]) {
-    const plugin = await start();
-    refused(() => call(plugin), "GuestFault", "which is no instance of the class that the host allows");
+  const plugin = await start();
+  for (const call of [() => plugin.twice(other), () => plugin.sum(other, new Vector(1)), () => plugin.twice(5)]) {
+    refused(call, "TypeError", "expected an instance of client.Vector");
   }
+  refused(() => plugin.twice(null), "TypeError", "is null, expected a reference to Vector");
+  same(plugin.closed, false);
+  refused(() => plugin.x_of(other), "GuestFault", "which is no instance of the class that the host allows");
   same(touched, []);
 });
 

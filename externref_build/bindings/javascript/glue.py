@@ -42,7 +42,7 @@ from externref_build.bindings.model import (
     Model,
 )
 from externref_build.errors import BindingError
-from externref_build.value_types import FunctionType
+from externref_build.value_types import FunctionType, ResourceType
 
 _OWN: Final = frozenset(
     {
@@ -112,6 +112,13 @@ class _Scope:
         """The variable for each import module."""
         self.taken = taken | frozenset(self.spaces.values())
         """Names that no parameter may have."""
+        self.classes = {
+            member.resource: access(self.spaces[entry.name], member.resource)
+            for entry in model.imports
+            for member in entry.members
+            if member.resource and member.resource not in entry.namespaces
+        }
+        """What brings the class of a resource type that is one."""
         self.callbacks = _callbacks(model)
         ways = [callback.type.via for callback in self.callbacks.values() if callback.type.via is not None]
         own = [function.name for function in model.exports]
@@ -262,9 +269,21 @@ def _own_members(model: Model) -> Lines:
 
 def _method(function: Function, scope: _Scope) -> Lines:
     params = parameters(function, scope.taken)
-    body = call_guest(_export(function.name), params, results(function), function.fallible)
+    body = [line for param in params for line in _check_kind(param, scope)]
+    body += call_guest(_export(function.name), params, results(function), function.fallible)
     name = export_names(found.name for found in scope.model.exports)[function.name]
     return [f"{key(name)}({', '.join(param.name for param in params)}) {{", *(f"  {line}" for line in body), "},"]
+
+
+def _check_kind(param: Value, scope: _Scope) -> Lines:
+    """Refuse an object of the host's that is none of the class that it allows; null is another matter."""
+    allowed = scope.classes.get(param.type.resource) if isinstance(param.type, ResourceType) else None
+    if allowed is None:
+        return []
+    condition = f"{param.name} !== null && {param.name} !== undefined && !({param.name} instanceof {allowed})"
+    return [
+        f"if ({condition}) throw wrong({quoted(param.label)}, {quoted(f'an instance of {allowed}')}, {param.name});"
+    ]
 
 
 def _import_module(module: ImportModule, scope: _Scope) -> Lines:
