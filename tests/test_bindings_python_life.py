@@ -432,6 +432,27 @@ def test_the_code_of_an_object_that_goes_may_close_the_plugin(life: ModuleType) 
         keep_on()
 
 
+def test_objects_that_go_together_with_the_plugin_find_it_closed(life: ModuleType) -> None:
+    class Handle:
+        def __init__(self, plugin: Any) -> None:
+            self.plugin = plugin
+
+        def __del__(self) -> None:
+            try:
+                self.plugin.grows(0)
+            except life.PluginClosedError as error:
+                said.append(str(error))
+
+    said: list[str] = []
+    for _ in range(20):
+        host: Any = Host()
+        plugin = life.Life.load(host)
+        host.handles = [Handle(plugin) for _ in range(5)]
+        del host, plugin
+        gc.collect()
+    assert said == ["the plugin is closed: nothing refers to it any more"] * 100
+
+
 def test_objects_made_during_one_long_call_do_not_pile_up(life: ModuleType) -> None:
     alive = 0
     most = 0

@@ -29,6 +29,23 @@ from externref_build.bindings.python.runtime.traps import _add_backtrace, _Limit
 from externref_build.bindings.python.runtime.values import _BYTES, _TEXT, _U32, _Callback, _shown
 
 
+class _Store(wasmtime.Store):
+    """A store that says whether it can be used.
+
+    Python may delete it before other garbage, the code of which may still call the plugin.
+    """
+
+    def __init__(self, engine: wasmtime.Engine) -> None:
+        super().__init__(engine)
+        self.unusable: PluginError | None = None
+        self.forgotten = PluginError("nothing refers to it any more")
+
+    def _delete(self, ptr: Any) -> None:
+        if self.unusable is None:
+            self.unusable = self.forgotten
+        super()._delete(ptr)
+
+
 class _Guest:
     """An instance of a module and all that belongs to it. The subclasses know how values cross."""
 
@@ -37,11 +54,10 @@ class _Guest:
         self.limits = limits
         self.engine = _engine(limits.fuel is not None, limits.deadline is not None)
         self.module = self.engine.module(file, lambda: _read_module(file))
-        self.store = wasmtime.Store(self.engine.engine)
+        self.store = _Store(self.engine.engine)
         self.thread = threading.get_ident()
         self.depth = 0
         """How often the call that runs now has passed from one side to the other: odd while the guest has its turn."""
-        self.unusable: PluginError | None = None
         self.pending: BaseException | None = None
         """What a function of the host raised, while the guest is unwound."""
         self.unwritten: Exception | None = None
@@ -145,6 +161,15 @@ class _Guest:
         return function
 
     # Calls
+
+    @property
+    def unusable(self) -> PluginError | None:
+        """What closed the guest."""
+        return self.store.unusable
+
+    @unusable.setter
+    def unusable(self, cause: PluginError) -> None:
+        self.store.unusable = cause
 
     def refusal(self) -> PluginError:
         """Return why a call cannot be made."""

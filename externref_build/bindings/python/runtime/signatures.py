@@ -59,10 +59,7 @@ class _Signature:
     def lower(self, guest: _Guest, args: Sequence[Any]) -> list[Any]:
         """Return the core values of a call's arguments. Nothing is in the guest's memory before all are checked."""
         core: list[Any] = []
-        prepared = self.prepare(args)
-        if guest.unusable is not None:  # code of the arguments closed it
-            raise guest.refusal()
-        for param, value in zip(self.params, prepared, strict=True):
+        for param, value in zip(self.params, self.prepare(args), strict=True):
             core += param.lower(guest, value)
         return core
 

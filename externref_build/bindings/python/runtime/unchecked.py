@@ -88,7 +88,8 @@ class _RawGuest(_Guest):
         return int(_C.memory_size(self.context, self.memory_at))
 
     def _caller(self, function: wasmtime.Func, signature: _Signature) -> Callable[..., Any]:
-        guest, context, thread, trap, get_thread = self, self.context, self.thread, self.trap, threading.get_ident
+        guest, store, context, trap = self, self.store, self.context, self.trap
+        thread, get_thread = self.thread, threading.get_ident
         held = self.references
         objects, indices, stock = held.objects, held.indices, held.stock
         letters, result = signature.letters(), signature.result
@@ -110,7 +111,7 @@ class _RawGuest(_Guest):
             depth = guest.depth
             if depth & 1:
                 return guest.interleave(call, args, buffer)
-            if guest.unusable is not None or get_thread() != thread:
+            if store.unusable is not None or get_thread() != thread:
                 raise guest.refusal()
             guest.depth = depth + 1
             try:
@@ -164,7 +165,7 @@ class _RawGuest(_Guest):
                 guest.depth = depth
 
         def limited(*args: Any) -> Any:
-            if guest.depth or guest.unusable is not None or get_thread() != thread:
+            if guest.depth or store.unusable is not None or get_thread() != thread:
                 return call(*args)
             guest.begin()
             try:
@@ -175,7 +176,7 @@ class _RawGuest(_Guest):
         return call if self.limits.fuel is None and self.limits.deadline is None else limited
 
     def _allocator(self, signature: _Signature) -> Callable[[int, int], int]:
-        guest, context, trap, invoke = self, self.context, self.trap, _C.call
+        guest, store, context, trap, invoke = self, self.store, self.context, self.trap, _C.call
         function = self._exported(signature.label, signature)
         buffer = (ctypes.c_uint32 * 16)()
         function_at, buffer_at, trap_at = ctypes.byref(function._func), ctypes.byref(buffer), ctypes.byref(trap)
@@ -184,7 +185,7 @@ class _RawGuest(_Guest):
         self.allocated = buffer
 
         def allocate(align: int, size: int) -> int:
-            if guest.unusable is not None:
+            if store.unusable is not None:
                 raise guest.refusal()
             depth = guest.depth
             guest.depth = depth | 1
@@ -201,7 +202,7 @@ class _RawGuest(_Guest):
         return allocate
 
     def _import(self, signature: _Signature, answer: Callable[..., Any]) -> wasmtime.Func:
-        guest, objects, indices = self, self.references.objects, self.references.indices
+        guest, store, objects, indices = self, self.store, self.references.objects, self.references.indices
         stock, refill = self.references.stock, self.references.refill
         result, direct = signature.result, signature.is_direct and not signature.fails_in_place
         letters = signature.letters(lifted=True) + "I" * signature.fails_in_place
@@ -256,7 +257,7 @@ class _RawGuest(_Guest):
                 else:
                     guest.depth = depth + 1
                     value = answer(*unpack(slots))
-                if guest.unusable is not None:
+                if store.unusable is not None:
                     raise guest.refusal()
                 if is_reference:
                     if value is None:
