@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -604,6 +605,38 @@ started.wait()
 """
     folder = Path(sys.modules[package].__path__[0]).parent
     subprocess.run([sys.executable, "-c", program], cwd=folder, check=True, timeout=100)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_deadlines_outlive_a_fork_whatever_was_locked(life: ModuleType) -> None:
+    program = f"""
+import os, signal, threading
+from {life.__name__} import _ENGINES, Life, LimitExceeded
+import {life.__name__} as host
+if {life._C is None}: host._C = None
+class Host:
+    def __getattr__(self, name): return lambda *args: 1
+def hold(lock):
+    with lock:
+        held.set()
+        done.wait()
+held, done = threading.Event(), threading.Event()
+assert Life.load(Host(), deadline=9).call_number() == 1
+threading.Thread(target=hold, args=(next(iter(_ENGINES.values()))._lock,), daemon=True).start()
+held.wait()
+child = os.fork()
+if not child:
+    signal.alarm(20)
+    try:
+        Life.load(Host(), deadline=0.1).runs_on()
+    except LimitExceeded:
+        os._exit(7)
+    os._exit(8)
+done.set()
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+"""
+    folder = Path(sys.modules[life.__name__.partition(".")[0]].__path__[0]).parent
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], cwd=folder, check=True, timeout=60)
 
 
 def test_each_thread_has_its_own(life: ModuleType) -> None:

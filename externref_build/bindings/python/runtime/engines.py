@@ -41,6 +41,8 @@ class _Engine:
         self._running = 0
         self._lock = threading.Condition()
         self._ticker: threading.Thread | None = None
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget_threads)
 
     def module(self, name: str, read: Callable[[], bytes]) -> wasmtime.Module:
         """Return a compiled module; it is compiled once. Raises PluginError if it is damaged."""
@@ -55,7 +57,7 @@ class _Engine:
         """Let time pass: a call with a deadline begins."""
         with self._lock:
             self._running += 1
-            if self._ticker is None or not self._ticker.is_alive():  # it does not outlive a fork
+            if self._ticker is None:
                 self._ticker = threading.Thread(target=self._tick, name="plugin deadlines", daemon=True)
                 self._ticker.start()
             self._lock.notify()
@@ -64,6 +66,11 @@ class _Engine:
         """Note that a call with a deadline has ended."""
         with self._lock:
             self._running -= 1
+
+    def _forget_threads(self) -> None:
+        """Begin anew in the child of a fork, where the ticker is not, but may have held the lock."""
+        self._lock = threading.Condition()
+        self._ticker = None
 
     def _tick(self) -> None:
         done = threading.Event()
