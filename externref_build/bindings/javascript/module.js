@@ -94,9 +94,9 @@ const problemWith = (imports, [module, name, kind, form, detail]) => {
   const value = object[name];
   const what = `${module}.${name}`;
   if (kind === "static") {
-    const found = value?.[detail];
-    const isOwn = typeof found === "function" && found !== Function.prototype[detail];
-    if (value === undefined || value === null || isOwn) return undefined;
+    if (value === null || (typeof value !== "object" && typeof value !== "function")) return undefined;
+    const found = value[detail];
+    if (typeof found === "function" && found !== Function.prototype[detail]) return undefined;
     return `${what}.${detail} is ${found === undefined ? "missing" : shown(found)}, expected ${form}`;
   }
   const isEveryones = name === "constructor" || name === "__proto__" || value === Object.prototype[name];
