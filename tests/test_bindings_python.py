@@ -223,7 +223,6 @@ def test_lists_are_taken_from_buffers_and_sequences(plugin: Any) -> None:
     assert plugin.data(bytearray(b"x")) == b"x"
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("form", "size", "code"),
     [("l", 4, "i"), ("l", 8, "q"), ("<L", 4, "I"), ("=L", 8, "Q"), ("c", 1, "B"), ("@d", 8, "d"), (">i", 4, ">i")],
@@ -233,6 +232,7 @@ def test_numbers_in_buffers_are_known_by_their_size(form: str, size: int, code: 
     assert _array_code(form, size) == code
 
 
+@pytest.mark.once
 def test_arrays_of_numpy_are_buffers(plugin: Any) -> None:
     import numpy
 
