@@ -152,16 +152,20 @@ const receiveList = (Kind, start, count) => {
 
 const listSender = (Kind) => {
   const width = Kind.BYTES_PER_ELEMENT;
-  let view = new Kind(0);
-  caches.push(() => (view = new Kind(0)));
+  const shift = Math.log2(width);
+  const kept = { view: new Kind(0) };
+  caches.push(() => (kept.view = new Kind(0)));
   return (given) => {
     const values = copyOfOwn(given);
     const { length } = values;
     const address = allocate(length * width, width);
-    if (view.length === 0) view = new Kind(current().buffer);
-    const start = address / width;
-    if (start + length > view.length) throw abort(beyond(address, length * width));
-    if ((address & (width - 1)) !== 0) throw abort(misaligned(address, width));
+    if (kept.view.length === 0) kept.view = new Kind(current().buffer);
+    const { view } = kept;
+    const start = address >>> shift;
+    if (start + length > view.length || (address & (width - 1)) !== 0) {
+      allocated(address, length * width);
+      throw abort(misaligned(address, width));
+    }
     view.set(values, start);
     size = length;
     return address;
