@@ -10,7 +10,7 @@ from externref_build.errors import ExternrefBuildError, MalformedModuleError, Un
 from externref_build.wasm.body import decode_body
 from externref_build.wasm.decoding import decode_module
 from externref_build.wasm.module import FUNC, GLOBAL, MEMORY, TABLE, TAG, Module
-from externref_build.wasm.types import I32, I64, FuncType
+from externref_build.wasm.types import EXTERNREF, FUNCREF, I32, I64, FuncType
 
 HEAD = b"\0asm\1\0\0\0"
 
@@ -77,6 +77,32 @@ def test_index_spaces(everything: Module) -> None:
     start = everything.start_site()
     assert start
     assert start.value == 3
+
+
+TABLES = """
+(module
+  (import "a" "t" (table $imported 1 externref))
+  (table $given 1 (ref null extern) (ref.null extern))
+  (table $funcs 1 (ref null func) (ref.null func))
+  (table $plain 1 externref)
+  (export "z" (table $plain))
+  (export "funcs" (table $funcs))
+  (export "a" (table $given))
+  (export "imported" (table $imported)))
+"""
+
+
+def test_exported_tables() -> None:
+    module = decode_module(bytes(wasmtime.wat2wasm(TABLES)))
+    assert list(module.exported_tables(EXTERNREF)) == ["z", "a", "imported"]
+    assert list(module.exported_tables(FUNCREF)) == ["funcs"]
+
+
+def test_an_export_of_a_table_that_there_is_not() -> None:
+    module = decode_module(HEAD + section(7, b"\x01\x01t\x01\x05"))
+    with pytest.raises(MalformedModuleError, match="table 5 of 0") as caught:
+        list(module.exported_tables(EXTERNREF))
+    assert caught.value.offset == 14
 
 
 def test_every_place_that_names_a_function_is_found(everything: Module) -> None:

@@ -39,7 +39,6 @@ from externref_build.value_types import FunctionType, ListType, OptionType, Reso
 from externref_build.wasm import sections as section_ids
 from externref_build.wasm.decoding import decode_module
 from externref_build.wasm.module import FUNC, KIND_NAMES, MEMORY, TABLE, Module
-from externref_build.wasm.reader import Reader
 from externref_build.wasm.types import (
     EXTERNREF,
     F32,
@@ -48,9 +47,7 @@ from externref_build.wasm.types import (
     I64,
     FuncType,
     ValType,
-    decode_val_type,
     format_val_type,
-    skip_limits,
 )
 
 _RUNTIME_EXPORTS: Final = {ALLOCATOR, INITIALIZER, "_start", "__wasm_call_ctors"}
@@ -75,9 +72,6 @@ _FORMS: Final[dict[MemberKind, str]] = {
 _SHAPES: Final[dict[MemberKind, tuple[int, int]]] = {"get": (1, 1), "set": (2, 0), "global": (0, 1)}
 """How many values are taken, with `this`, and returned."""
 
-_TABLE_WITH_INITIALIZER: Final = 0x40
-"""First byte of a table that is given an initial value (specification 5.5.7)."""
-
 _CHANGED: Final = "the module was changed after it was processed: build it again"
 
 
@@ -97,7 +91,7 @@ def read_model(data: bytes | memoryview) -> Model:
         imports=imports,
         exports=exports,
         resources=tuple(sorted(set(_resources(functions)))),
-        reference_tables=tuple(_reference_tables(module)),
+        reference_tables=tuple(sorted(module.exported_tables(EXTERNREF))),
         has_memory=_has(module, MEMORY, MEMORY_EXPORT),
         has_allocator=_has(module, FUNC, ALLOCATOR),
         has_function_table=_has(module, TABLE, FUNCTION_TABLE),
@@ -319,29 +313,10 @@ def _lies_in_table(value_type: ValueType) -> bool:
     return isinstance(value_type, FunctionType) and value_type.via is None
 
 
-def _reference_tables(module: Module) -> Iterator[str]:
-    """Yield the names of exported tables of references."""
-    section = module.section(section_ids.TABLE)
-    if section is None or any(entry.kind == TABLE for entry in module.imports):
-        return
-    reader = Reader(module.data, section.payload, section.end)
-    elements = []
-    for _ in range(reader.count("tables", 3)):
-        if reader.data[reader.offset] == _TABLE_WITH_INITIALIZER:
-            return
-        elements.append(decode_val_type(reader))
-        skip_limits(reader)
-    for export in sorted(module.exports, key=lambda export: export.name):
-        if export.kind == TABLE and elements[export.index] == EXTERNREF:
-            yield export.name
-
-
 def _refuse_wide_memory(module: Module) -> None:
-    section = module.section(section_ids.MEMORY)
-    if section is not None:
-        reader = Reader(module.data, section.payload, section.end)
-        if reader.count("memories", 2) and reader.byte("the flags of a memory") & 0b110:
-            raise BindingError(
-                "the memory is shared or has 64-bit addresses, which bindings do not support",
-                remedy="build the guest for wasm32 without threads",
-            )
+    reader = module.vector(section_ids.MEMORY)
+    if reader.count("memories", 2) and reader.byte("the flags of a memory") & 0b110:
+        raise BindingError(
+            "the memory is shared or has 64-bit addresses, which bindings do not support",
+            remedy="build the guest for wasm32 without threads",
+        )

@@ -16,12 +16,9 @@ from externref_build.metadata import (
 )
 from externref_build.processor import Processor
 from externref_build.processor.report import Declaration, FunctionLowering, SurrogateUse
-from externref_build.wasm import sections as section_ids
 from externref_build.wasm.decoding import decode_module
-from externref_build.wasm.instructions import decode_expr
-from externref_build.wasm.module import FUNC, TABLE, Export, Import, Module
-from externref_build.wasm.reader import Reader
-from externref_build.wasm.types import EXTERNREF, FuncType, ValType, decode_val_type, format_val_type, skip_limits
+from externref_build.wasm.module import FUNC, Export, Import, Module
+from externref_build.wasm.types import EXTERNREF, FuncType, ValType, format_val_type
 
 State = Literal["unprocessed", "processed", "plain"]
 
@@ -60,14 +57,14 @@ class Description:
 
 
 def describe(data: bytes) -> Description:
-    """Describe a module. Raises what processing it raises, whatever the name of the table."""
+    """Describe a module. Raises what processing it raises, whatever the name of the table, and `exported_tables`."""
     processor = Processor(table=None)
     processor.process(data)
     report = processor.report
     module = decode_module(data)
     declarations = {_key(declaration): declaration for declaration in (*report.imports, *report.exports)}
     functions = list(_functions(module, declarations, _interface(module)))
-    tables = tuple(_exported_tables(module))
+    tables = tuple(module.exported_tables(EXTERNREF))
     imports = tuple(function for function in functions if function.kind == "import")
     named = {(function.module, function.name) for function in imports}
     others = [
@@ -138,29 +135,3 @@ def _with_references(func_type: FuncType, declaration: Declaration | None) -> Fu
 def _interface(module: Module) -> dict[_Key, InterfaceFunction]:
     functions = merge_interface(interface_of(module, GUEST_INTERFACE_SECTION, INTERFACE_SECTION))
     return {_key(function): function for function in functions}
-
-
-def _exported_tables(module: Module) -> Iterator[str]:
-    types = list(_table_types(module))
-    for export in module.exports:
-        if export.kind == TABLE and export.index < len(types) and types[export.index] == EXTERNREF:
-            yield export.name
-
-
-def _table_types(module: Module) -> Iterator[ValType]:
-    """Yield the type of the elements of each table, imported ones first (specification 5.3.14, 5.5.7)."""
-    for entry in module.imports:
-        if entry.kind == TABLE:
-            yield decode_val_type(Reader(module.data, entry.type_start, entry.type_end))
-    section = module.section(section_ids.TABLE)
-    if section is None:
-        return
-    reader = Reader(module.data, section.payload, section.end)
-    for _ in range(reader.count("tables", 3)):
-        has_initialiser = reader.data[reader.offset] == 0x40
-        if has_initialiser:
-            reader.skip(2)
-        yield decode_val_type(reader)
-        skip_limits(reader)
-        if has_initialiser:
-            _, reader.offset = decode_expr(module.data, reader.offset, reader.end)

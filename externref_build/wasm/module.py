@@ -19,8 +19,10 @@ from externref_build.wasm.sections import Section
 from externref_build.wasm.types import (
     CompositeType,
     FuncType,
+    ValType,
     decode_val_type,
     skip_global_type,
+    skip_limits,
     skip_table_type,
 )
 
@@ -132,6 +134,11 @@ class Module:
         """Find all custom sections of a name."""
         return tuple(section for section in self.sections if section.name == name)
 
+    def vector(self, section_id: int) -> Reader:
+        """Read a section that is a vector from its start; one that the module doesn't have is empty."""
+        section = self.section(section_id)
+        return Reader(self.data, section.payload, section.end) if section else Reader(b"\0")
+
     @cached_property
     def _sections_by_id(self) -> dict[int, Section]:
         return {section.id: section for section in self.sections if section.id != section_ids.CUSTOM}
@@ -183,9 +190,7 @@ class Module:
             GLOBAL: section_ids.GLOBAL,
             TAG: section_ids.TAG,
         }
-        section = self.section(section_id[kind])
-        local = Reader(self.data, section.payload, section.end).u32() if section else 0
-        return local + sum(entry.kind == kind for entry in self.imports)
+        return self.vector(section_id[kind]).u32() + sum(entry.kind == kind for entry in self.imports)
 
     def start_site(self) -> IndexSite | None:
         """Find the index of the start function."""
@@ -218,20 +223,41 @@ class Module:
 
     def tag_types(self) -> tuple[FuncType, ...]:
         """Decode the types of all tags, imported ones first."""
-        found = []
-        for entry in self.imports:
-            if entry.kind == TAG:
-                found.append(self._tag_type(Reader(self.data, entry.type_start, entry.type_end)))
-        section = self.section(section_ids.TAG)
-        if section:
-            reader = Reader(self.data, section.payload, section.end)
-            found += [self._tag_type(reader) for _ in range(reader.count("tags", 2))]
-        return tuple(found)
+        imported = map(self._tag_type, self._imported_types(TAG))
+        reader = self.vector(section_ids.TAG)
+        return (*imported, *(self._tag_type(reader) for _ in range(reader.count("tags", 2))))
+
+    def _imported_types(self, kind: int) -> Iterator[Reader]:
+        return (Reader(self.data, entry.type_start, entry.type_end) for entry in self.imports if entry.kind == kind)
 
     def _tag_type(self, reader: Reader) -> FuncType:
         reader.byte("the attribute of a tag")
         start = reader.offset
         return self.as_func_type(reader.u32("the type of a tag"), start)
+
+    def exported_tables(self, element: ValType) -> Iterator[str]:
+        """Yield the names under which tables with elements of a type are exported.
+
+        Raises `MalformedModuleError` for an export of a table that there is not.
+        """
+        elements = list(self._table_elements())
+        for export in self.exports:
+            if export.kind == TABLE:
+                if export.index >= len(elements):
+                    raise MalformedModuleError(f"table {export.index} of {len(elements)}", export.index_start)
+                if elements[export.index] == element:
+                    yield export.name
+
+    def _table_elements(self) -> Iterator[ValType]:
+        """Decode the type of the elements of each table, imported ones first (specification 5.3.14, 5.5.7)."""
+        yield from map(decode_val_type, self._imported_types(TABLE))
+        reader = self.vector(section_ids.TABLE)
+        for _ in range(reader.count("tables", 3)):
+            has_initializer = _skip_table_head(reader)
+            yield decode_val_type(reader)
+            skip_limits(reader)
+            if has_initializer:
+                _, reader.offset = decode_expr(self.data, reader.offset, reader.end)
 
     def _expr_sites(self, reader: Reader, funcs: Container[int]) -> Iterator[_Site]:
         if reader.end - reader.offset > _MANY_EXPRESSIONS:
@@ -250,33 +276,22 @@ class Module:
                 yield run.start(1), run.end(1), index
 
     def _table_sites(self, funcs: Container[int]) -> Iterator[_Site]:
-        section = self.section(section_ids.TABLE)
-        if section is None:
-            return
-        reader = Reader(self.data, section.payload, section.end)
+        reader = self.vector(section_ids.TABLE)
         for _ in range(reader.count("tables", 3)):
-            if not reader.at_end() and reader.data[reader.offset] == 0x40:
-                reader.skip(2)
-                skip_table_type(reader)
+            has_initializer = _skip_table_head(reader)
+            skip_table_type(reader)
+            if has_initializer:
                 yield from self._expr_sites(reader, funcs)
-            else:
-                skip_table_type(reader)
 
     def _global_sites(self, funcs: Container[int]) -> Iterator[_Site]:
-        section = self.section(section_ids.GLOBAL)
-        if section is None:
-            return
-        reader = Reader(self.data, section.payload, section.end)
+        reader = self.vector(section_ids.GLOBAL)
         for _ in range(reader.count("globals", 4)):
             skip_global_type(reader)
             yield from self._expr_sites(reader, funcs)
 
     def _element_sites(self, funcs: Container[int], vector_sites: _VectorSites) -> Iterator[_Site]:
         """Find function indices in element segments (specification 5.5.12)."""
-        section = self.section(section_ids.ELEMENT)
-        if section is None:
-            return
-        reader = Reader(self.data, section.payload, section.end)
+        reader = self.vector(section_ids.ELEMENT)
         for _ in range(reader.count("element segments", 2)):
             start = reader.offset
             flags = reader.u32("the flags of an element segment")
@@ -322,6 +337,14 @@ class Module:
         assert section is not None
         _, start = decode_unsigned(self.data, section.payload)
         return array("I"), re.compile(rb"[\0-\x7f]").finditer(self.data, start, section.end)
+
+
+def _skip_table_head(reader: Reader) -> bool:
+    """Pass over what stands before the type of a table with an initial value; tell whether it has one."""
+    has_initializer = not reader.at_end() and reader.data[reader.offset] == 0x40
+    if has_initializer:
+        reader.skip(2)
+    return has_initializer
 
 
 def _index_sites(reader: Reader, count: int, funcs: Container[int]) -> Iterator[_Site]:
