@@ -301,6 +301,18 @@ def test_a_failure_of_the_host_is_an_error_of_the_guest_and_back(echo: ModuleTyp
         assert plugin.live_references == 0
 
 
+def test_a_failure_without_words_has_the_name_of_its_class(echo: ModuleType, tier: str) -> None:
+    class SecretError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("not for you")
+
+    def fail(_: Any) -> Any:
+        raise SecretError
+
+    with echo.Echo.load(Host(fail)) as plugin, pytest.raises(echo.GuestError, match=r"^SecretError$"):
+        plugin.try_s32(1)
+
+
 def test_what_is_no_exception_passes_through_a_fallible_function(echo: ModuleType, tier: str) -> None:
     def interrupt(_: Any) -> Any:
         raise KeyboardInterrupt

@@ -440,7 +440,7 @@ def test_grants_are_those_of_wasi(reach: ModuleType) -> None:
 OLD = """
 import io
 from {host} import _C, LimitExceeded, Reach, Wasi
-from {keep} import Keep
+from {keep} import GuestTrap, Keep
 
 out = io.BytesIO()
 with Reach.load(wasi=Wasi(stdout=out.write, directories={{"/data": "."}})) as plugin:
@@ -454,9 +454,14 @@ except LimitExceeded as error:
 with Keep.load() as plugin:
     kept = [(plugin.put(index % 100, out), plugin.take(index % 100), plugin.live_references) for index in range(1500)]
     print([live for _, _, live in kept] == {counts})
+    try:
+        plugin.fail()
+    except GuestTrap as error:
+        print(error, *error.__notes__[0].splitlines()[2:])
 """
 KEEP = """(module
     (table $kept 100 externref)
+    (func (export "fail") unreachable)
     (func (export "put") (param i32 externref) (table.set $kept (local.get 0) (local.get 1)))
     (func (export "take") (param i32) (result externref) (table.get $kept (local.get 0))))"""
 
@@ -474,7 +479,7 @@ def test_hosts_run_with_the_oldest_wasmtime_that_new_projects_name(
     take = exported("take", [("index", "u32")], [{"own": "Thing"}])
     keep = bind(tmp_path, assemble(KEEP, put, take), name="keep")
     folders = (str(Path(module.__file__ or "").parent.parent) for module in (reach, keep))
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(folders), "RUST_BACKTRACE": "1"}  # is not the engine's
     counts = "[*range(1, 101), *[100] * 1400]"
     program = OLD.format(host=reach.__name__, keep=keep.__name__, counts=counts, read=READ, write=WRITE)
     done = subprocess.run([python, "-c", program], cwd=tmp_path, env=environ, capture_output=True, encoding="utf-8")
@@ -483,6 +488,7 @@ def test_hosts_run_with_the_oldest_wasmtime_that_new_projects_name(
         "0",
         "the plugin used up its fuel of 0 for one call",
         "True",
+        "wasm `unreachable` instruction executed",
     ], done.stderr
 
 

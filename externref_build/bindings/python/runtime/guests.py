@@ -81,6 +81,9 @@ class _Guest:
         self._finalizer = weakref.finalize(self, _release, self.store, self._owners)
         self._finalizer.atexit = False  # another thread may be in the middle of a call then
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a plugin cannot be pickled or copied: load another one instead")
+
     # Before the start
 
     def provide(self, module: str, name: str, signature: _Signature, function: Callable[..., Any]) -> None:
@@ -262,7 +265,10 @@ class _Guest:
 
     def _report(self, error: Exception, place: int, signature: _Signature) -> Any:
         """Tell the guest that a function of the host failed; return what stands for the result."""
-        message = (str(error) or type(error).__name__).encode("utf-8", "backslashreplace")
+        text = ""
+        with contextlib.suppress(Exception):
+            text = str(error)
+        message = (text or type(error).__name__).encode("utf-8", "backslashreplace")
         pointer = self.give(message, 1)
         memory = self.memory()
         if place + 8 > len(memory):

@@ -119,7 +119,7 @@ class _PublicGuest(_Guest):
                 return float(value) if written in "fd" else value
             except BaseException as error:
                 self.pending = error
-                raise
+                raise wasmtime.WasmtimeError("a function of the host failed") from None
             finally:
                 self.depth -= 1
 

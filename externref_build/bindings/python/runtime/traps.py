@@ -50,7 +50,7 @@ def _trap(error: BaseException, limits: _Limits) -> BaseException:
     for name, limit, place in (("memory", limits.memory, _NO_MEMORY), ("references", limits.table, _NO_ROOM)):
         if code == "UNREACHABLE" and limit is not None and place.search(text):
             return LimitExceeded(f"the plugin used up its {name}, of which it may have {limit}", code)
-    reason = text.rpartition("wasm trap: ")[2] if "wasm trap: " in text else text.partition("\n")[0]
+    reason = text.rpartition("wasm trap: ")[2].partition("\n")[0]
     return GuestTrap(reason.strip() or "the plugin was stopped", code)
 
 
@@ -64,15 +64,15 @@ def _code(error: wasmtime.Trap | wasmtime.WasmtimeError) -> str | None:
 
 
 def _add_backtrace(cause: BaseException, error: BaseException) -> None:
-    """Note on an exception where the guest was."""
-    if error is cause or not isinstance(error, (wasmtime.Trap, wasmtime.WasmtimeError)):
-        return
-    lines = str(error).splitlines()
-    frames = [line for line in lines if _FRAME.match(line)]
-    if not frames:
-        return
-    note = "in the plugin (most recent call first):\n" + "\n".join(frames)
-    _set(cause, "__notes__", [*getattr(cause, "__notes__", []), note])
+    """Note on an exception where the guest was, which wasmtime's error says, or what that was raised in place of."""
+    for found in (error, error.__context__):
+        if isinstance(found, (wasmtime.Trap, wasmtime.WasmtimeError)):
+            lines = str(found).partition("\n\n")[0].splitlines()
+            frames = [line for line in lines if _FRAME.match(line)]
+            if frames:
+                note = "in the plugin (most recent call first):\n" + "\n".join(frames)
+                _set(cause, "__notes__", [*getattr(cause, "__notes__", []), note])
+                return
 
 
 def _set(error: BaseException, name: str, value: object) -> None:
@@ -91,4 +91,5 @@ _NO_ROOM: Final = re.compile(r"(?m)^\s+0:.*!externref\.insert$")
 """Where a guest gives up when its table takes no more references."""
 
 
-_FRAME: Final = re.compile(r"\s+(\d+: |at )")
+_FRAME: Final = re.compile(r"\s+(\d+: |at |- )")
+"""A line of a backtrace: a function, the place in its source, a function that it was made a part of."""
