@@ -141,7 +141,7 @@ def test_places_in_many_long_expressions_are_found() -> None:
 def test_bodies(everything: Module) -> None:
     first = decode_body(everything.data, *everything.body(2))
     assert first.groups == ((2, I32), (1, I64))
-    assert (first.group_count, first.local_count) == (2, 3)
+    assert (first.groups, first.local_count) == (((2, I32), (1, I64)), 3)
     assert bytes(everything.data[first.locals_end : first.end]) == b"\x01\x0b"
     start, end = everything.body(3)
     assert bytes(everything.data[start:end]) == b"\x00\x0b"

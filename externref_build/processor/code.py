@@ -114,7 +114,7 @@ class CodeEditor:
         groups = [(len(to_refs), EXTERNREF), (len(to_numbers), I32)]
         encoded = [encode_unsigned(count) + val_type for count, val_type in groups if count]
         count_end = decode_unsigned(module.data, body.start)[1]
-        self.revision.replace_index(body.start, count_end, body.group_count + len(encoded))
+        self.revision.replace_index(body.start, count_end, len(body.groups) + len(encoded))
         self.revision.replace(body.locals_end, body.locals_end, b"".join(encoded))
         first = len(func_type.params) + body.local_count
         self.twins[func] = {local: first + position for position, local in enumerate(to_refs + to_numbers)}

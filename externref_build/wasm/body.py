@@ -54,7 +54,6 @@ class Body(NamedTuple):
     locals_end: int
     """Offset of the first instruction."""
     end: int
-    group_count: int
     groups: tuple[tuple[int, ValType], ...]
 
     @property
@@ -80,11 +79,10 @@ def skip_locals(data: bytes | memoryview, start: int, end: int) -> int:
 def decode_body(data: bytes | memoryview, start: int, end: int) -> Body:
     """Decode the locals of a function body."""
     reader = Reader(data, start, end)
-    group_count = reader.count("groups of locals", 2)
     groups = []
-    for _ in range(group_count):
+    for _ in range(reader.count("groups of locals", 2)):
         count = reader.u32("the number of locals")
         groups.append((count, decode_val_type(reader)))
     if sum(count for count, _ in groups) >= 1 << 32:
         raise MalformedModuleError("more than 4294967295 locals", start)
-    return Body(start, reader.offset, end, group_count, tuple(groups))
+    return Body(start, reader.offset, end, tuple(groups))

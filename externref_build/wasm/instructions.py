@@ -294,23 +294,6 @@ def immediate(data: bytes | memoryview, instruction: Instruction) -> int:
     return byte if byte < 0x80 else decode_unsigned(data, instruction[1] + 1)[0]
 
 
-_DECODERS: dict[str, Callable[[Reader], object]] = {
-    "s32": Reader.s33,
-    "s64": Reader.s64,
-    "heaptype": decode_heap_type,
-    "f32": lambda reader: reader.take(4),
-    "f64": lambda reader: reader.take(8),
-    "bytes16": lambda reader: reader.take(16),
-    "lane": lambda reader: reader.byte("a lane"),
-    "castflags": lambda reader: reader.byte("the flags of a cast"),
-    "blocktype": decode_block_type,
-    "catches": decode_catches,
-    "memarg": lambda reader: decode_mem_arg(reader),
-    "labels": lambda reader: tuple(reader.u32("a label") for _ in range(reader.count("labels") + 1)),
-    "valtypes": lambda reader: tuple(decode_val_type(reader) for _ in range(reader.count("types"))),
-}
-
-
 class MemArg(NamedTuple):
     """Where a load or store reaches (specification 5.4.6)."""
 
@@ -325,6 +308,23 @@ def decode_mem_arg(reader: Reader) -> MemArg:
     align = reader.u32("an alignment")
     memory = reader.u32("a memory") if align & 0x40 else 0
     return MemArg(align & ~0x40, reader.u64("an offset"), memory)
+
+
+_DECODERS: dict[str, Callable[[Reader], object]] = {
+    "s32": Reader.s33,
+    "s64": Reader.s64,
+    "heaptype": decode_heap_type,
+    "f32": lambda reader: reader.take(4),
+    "f64": lambda reader: reader.take(8),
+    "bytes16": lambda reader: reader.take(16),
+    "lane": lambda reader: reader.byte("a lane"),
+    "castflags": lambda reader: reader.byte("the flags of a cast"),
+    "blocktype": decode_block_type,
+    "catches": decode_catches,
+    "memarg": decode_mem_arg,
+    "labels": lambda reader: tuple(reader.u32("a label") for _ in range(reader.count("labels") + 1)),
+    "valtypes": lambda reader: tuple(decode_val_type(reader) for _ in range(reader.count("types"))),
+}
 
 
 def decode_immediates(data: bytes | memoryview, instruction: Instruction) -> tuple[object, ...]:

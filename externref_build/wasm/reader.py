@@ -71,11 +71,7 @@ class Reader:
 
     def take(self, size: int, what: str = "data") -> bytes:
         """Read ``size`` bytes."""
-        if size > self.end - self.offset:
-            raise MalformedModuleError(
-                f"{what} of {size} bytes where {max(self.end - self.offset, 0)} bytes are left", self.offset
-            )
-        self.offset += size
+        self.skip(size, what)
         return bytes(self.data[self.offset - size : self.offset])
 
     def skip(self, size: int, what: str = "data") -> None:

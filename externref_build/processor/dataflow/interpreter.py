@@ -18,6 +18,7 @@ from externref_build.processor.dataflow.flow import (
 )
 from externref_build.processor.dataflow.states import Frame, Join, Locals, LocalsState, Stacks
 from externref_build.processor.events import RUN, Block, BodyEvents, Event, Run
+from externref_build.processor.signatures import Refs
 from externref_build.wasm.instructions import Catch, iterate_instructions
 from externref_build.wasm.types import EXTERNREF, FuncType
 
@@ -388,9 +389,7 @@ class Interpreter:
         assert block is not None
         results = frame.end.refs
         if frame.entry_refs or results:
-            func_type = FuncType(
-                _retype(block.func_type.params, frame.entry_refs), _retype(block.func_type.results, results)
-            )
+            func_type = Refs(frame.entry_refs, results).retype(block.func_type)
             self._edits.append(BlockTypeEdit(block.start, block.end, func_type))
 
     # Branches
@@ -457,10 +456,6 @@ class Interpreter:
         if self._stacks.pop_vals(count, start):
             raise Escape(start, f"`{mnemonic}` takes a reference as a number")
         self._unreachable(end)
-
-
-def _retype(types: tuple[bytes, ...], refs: int) -> tuple[bytes, ...]:
-    return tuple(EXTERNREF if refs >> position & 1 else val_type for position, val_type in enumerate(types))
 
 
 _VISITORS: dict[str, Callable[[Interpreter, Event], None]] = {

@@ -18,7 +18,7 @@ from externref_build.processor.dwarf.forms import (
     Role,
     value_step,
 )
-from externref_build.processor.dwarf.section import UnreadableError, uleb
+from externref_build.processor.dwarf.section import LEB, UnreadableError, uleb
 
 Step = tuple[int, int, int, Role, Kind]
 """Bytes to skip; how to read the next value, and its `size`; what it means, and what it is."""
@@ -52,9 +52,8 @@ class Plan:
 Plans = dict[int, "int | Plan"]
 """Plans by abbreviation code; a number is the size of an entry without its code."""
 
-_LEB = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
 _DECLARATION = re.compile(
-    rb"(?s)(%(leb)s)(%(leb)s[\x00\x01](?:(?!\x00\x00)%(leb)s(?:\x21%(leb)s|(?!\x21)%(leb)s))*\x00\x00)" % {b"leb": _LEB}
+    rb"(?s)(%(leb)s)(%(leb)s[\x00\x01](?:(?!\x00\x00)%(leb)s(?:\x21%(leb)s|(?!\x21)%(leb)s))*\x00\x00)" % {b"leb": LEB}
 )
 """Code; tag, children, and pairs of attribute and form, of which one form is followed by its value."""
 

@@ -19,12 +19,12 @@ from externref_build.processor.dwarf.section import (
     Unit,
     UnreadableError,
     explain,
-    padded_uleb,
     reading,
     uleb,
     unsigned,
 )
 from externref_build.processor.dwarf.values import Value, read_values, skip_values
+from externref_build.wasm.leb128 import encode_unsigned
 
 _COMPILE, _TYPE, _PARTIAL = 1, 2, 3
 _HEADER_TAIL = {_COMPILE: 0, _TYPE: 8, _PARTIAL: 0}
@@ -280,7 +280,7 @@ class InfoPatch:
         elif kind is Kind.IMPLICIT or new_length >= 1 << (7 * size - (kind is Kind.SIGNED)):
             raise UnreadableError(f"the length {length} of code, now {new_length}, does not fit into its place", offset)
         else:
-            self._section.out[offset:end] = padded_uleb(new_length, size)
+            self._section.out[offset:end] = encode_unsigned(new_length, size)
 
     def _list(self, value: Value, state: _UnitState) -> None:
         """Patch the list of ranges or locations that a value refers to."""

@@ -13,11 +13,11 @@ from functools import lru_cache
 
 from externref_build.processor.dwarf.codemap import CodeMap
 from externref_build.processor.dwarf.section import (
+    LEB,
     U32,
     Section,
     Unit,
     UnreadableError,
-    minimal_uleb,
     reading,
     u16,
     uleb,
@@ -27,12 +27,12 @@ from externref_build.processor.dwarf.sequences import (
     ADVANCE_PC,
     CONST_ADD_PC,
     FIXED_ADVANCE_PC,
-    LEB,
     OPERAND_COUNTS,
     RUN,
     plain_opcodes,
     read_sequence,
 )
+from externref_build.wasm.leb128 import encode_unsigned
 
 _EXTENDED, _COPY = 0, 1
 _END_SEQUENCE, _SET_ADDRESS = 1, 2
@@ -308,9 +308,9 @@ def _rewrite_sequence(data: memoryview, position: int, header: _Header, code_map
 def _row(header: _Header, opcode: int, advance: int, raw: bytes) -> bytes:
     """Encode an advance by `advance` bytes and the opcode that appends a row."""
     if opcode < header.opcode_base:
-        return (bytes([ADVANCE_PC]) + minimal_uleb(advance) if advance else b"") + raw
+        return (bytes([ADVANCE_PC]) + encode_unsigned(advance) if advance else b"") + raw
     lines = (opcode - header.opcode_base) % header.line_range
     special = header.opcode_base + lines + advance * header.line_range
     if special <= 0xFF:
         return bytes([special])
-    return bytes([ADVANCE_PC]) + minimal_uleb(advance) + bytes([header.opcode_base + lines])
+    return bytes([ADVANCE_PC]) + encode_unsigned(advance) + bytes([header.opcode_base + lines])

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from externref_build.processor.dwarf.section import Section, padded_uleb, uleb
+from externref_build.processor.dwarf.section import LEB, Section, uleb
+from externref_build.wasm.leb128 import encode_unsigned
 
 Access = tuple[int, bool]
 """The offset of an instruction that accesses a local, and whether it accesses the local's twin now."""
@@ -84,7 +85,7 @@ class TwinMap:
             if known.twin >= 1 << 7 * width:
                 section.out[start:end] = _UNKNOWN + _NOP * (len(data) - len(_UNKNOWN))
                 return
-            section.out[start + match.start(1) : start + match.end(1)] = padded_uleb(known.twin, width)
+            section.out[start + match.start(1) : start + match.end(1)] = encode_unsigned(known.twin, width)
 
 
 _UNKNOWN, _NOP = b"\x93\x00", b"\x96"
@@ -97,7 +98,6 @@ def _pattern(address_size: int) -> re.Pattern[bytes]:
 
     An operation that isn't known, or contains others, ends the search.
     """
-    leb = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
     operations = [
         rb"[\x06\x12-\x14\x16-\x22\x24-\x27\x29-\x2e\x30-\x6f\x96\x97\x9b\x9c\x9f\xe0]",
         rb"[\x08\x09\x15\x94\x95].",
@@ -105,9 +105,9 @@ def _pattern(address_size: int) -> re.Pattern[bytes]:
         rb"[\x0c\x0d\x99].{4}",
         rb"[\x0e\x0f].{8}",
         rb"\x03.{%d}" % address_size,
-        rb"[\x10\x11\x23\x70-\x91\x93\xa1\xa2\xa8\xa9]" + leb,
-        rb"[\x92\x9d\xa5]" + leb + leb,
-        rb"\xed[\x01\x02]" + leb,
+        rb"[\x10\x11\x23\x70-\x91\x93\xa1\xa2\xa8\xa9]" + LEB,
+        rb"[\x92\x9d\xa5]" + LEB + LEB,
+        rb"\xed[\x01\x02]" + LEB,
         rb"\xed\x03.{4}",
     ]
-    return re.compile(rb"(?s)(?:%b)*?\xed\x00(%b)" % (b"|".join(operations), leb))
+    return re.compile(rb"(?s)(?:%b)*?\xed\x00(%b)" % (b"|".join(operations), LEB))

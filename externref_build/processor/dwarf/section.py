@@ -13,10 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from externref_build.errors import DebugInfoError
+from externref_build.wasm.leb128 import encode_unsigned
 
 U16 = struct.Struct("<H")
 U32 = struct.Struct("<I")
 U64 = struct.Struct("<Q")
+LEB = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
+"""Matches a LEB128 of at most 10 bytes, as `uleb` reads it."""
+
 _DWARF64 = 0xFFFFFFFF
 _RESERVED_LENGTHS = 0xFFFFFFF0
 
@@ -110,11 +114,7 @@ class Section:
 
     def write_uleb(self, start: int, end: int, value: int) -> None:
         """Replace the unsigned LEB128 at `start:end`, in place if the value fits into as many bytes."""
-        size = end - start
-        if value < 1 << 7 * size:
-            self.out[start:end] = padded_uleb(value, size)
-        else:
-            self.splice(start, end, minimal_uleb(value))
+        self.splice(start, end, encode_unsigned(value, end - start))
 
     def splice(self, start: int, end: int, content: bytes) -> None:
         """Replace `start:end` by content of any length; splices must not overlap."""
@@ -198,18 +198,3 @@ def uleb(data: memoryview, offset: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, offset + shift // 7 + 1
     raise UnreadableError("a LEB128 of more than 10 bytes", offset)
-
-
-def minimal_uleb(value: int) -> bytes:
-    """Encode an unsigned LEB128 in as few bytes as possible."""
-    result = bytearray()
-    while value >= 0x80:
-        result.append(value & 0x7F | 0x80)
-        value >>= 7
-    result.append(value)
-    return bytes(result)
-
-
-def padded_uleb(value: int, size: int) -> bytes:
-    """Encode an unsigned LEB128 in exactly `size` bytes."""
-    return bytes(value >> 7 * i & 0x7F | (0x80 if i + 1 < size else 0) for i in range(size))

@@ -9,13 +9,12 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from externref_build.processor.dwarf.section import U32
+from externref_build.processor.dwarf.section import LEB, U32
 from externref_build.wasm.instructions import POSSESSIVE, byte_class
 
 ADVANCE_PC, CONST_ADD_PC, FIXED_ADVANCE_PC = 2, 8, 9
 OPERAND_COUNTS = bytes([0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1])
 """Number of LEB128 operands of the standard opcodes, from opcode 1."""
-LEB = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
 RUN = 5000
 """Opcodes that one match of a regular expression takes at most, which bounds its memory."""
 
