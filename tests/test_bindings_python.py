@@ -131,6 +131,9 @@ def test_borrowed_objects_arrive_as_themselves(plugin: Any) -> None:
     assert plugin.maybe(None) is None
 
 
+RELEASED = memoryview(b"12345678")
+RELEASED.release()
+
 REFUSED = [
     ("s8", 128, OverflowError, "s8: value is 128, expected -128 to 127 (s8)"),
     ("s8", -129, OverflowError, "-129"),
@@ -164,13 +167,16 @@ REFUSED = [
     ("text", "a\udc80", ValueError, "lone surrogate at 1"),
     ("data", "text", TypeError, "expected bytes"),
     ("data", array.array("I", [1]), TypeError, "expected bytes"),
-    ("list_u8", [256], OverflowError, "expected a list of u8"),
+    ("list_u8", [255, 256], OverflowError, "value is <list>, item 1 of which is 256, expected 0 to 255 (u8)"),
+    ("list_u8", {256}, OverflowError, "value is <set>, expected a list of u8"),
     ("list_u8", "text", TypeError, "expected a list of u8"),
-    ("list_f32", [1.0, 1e39], OverflowError, "expected a list of f32: float too large"),
-    ("list_u32", [1.5], TypeError, "expected a list of u32"),
+    ("list_f32", [1.0, 1e39], OverflowError, "item 1 of which is 1e+39, which is beyond the range of f32"),
+    ("list_u32", (1.5,), TypeError, "value is <tuple>, item 0 of which is 1.5, expected an int"),
     ("list_u32", b"1234", TypeError, "a buffer of format 'B', expected 'I'"),
     ("list_f64", array.array("f", [1]), TypeError, "a buffer of format 'f', expected 'd'"),
     ("list_f64", None, TypeError, "expected a list of f64"),
+    ("list_f64", RELEASED, TypeError, "value is <released memory"),
+    ("data", RELEASED, TypeError, "value is <released memory"),
     ("option_str", 1, TypeError, "expected a str"),
     ("thing", None, TypeError, "thing: value is None, expected a Thing"),
 ]  # fmt: skip

@@ -196,7 +196,7 @@ class _Bytes(_Buffer):
     def prepare(self, value: Any) -> Any:
         try:
             view = memoryview(value)
-        except TypeError:
+        except (TypeError, ValueError, BufferError):
             raise TypeError(f"{_shown(value)}, expected bytes") from None
         if view.itemsize != 1:
             raise TypeError(f"{_shown(value)}, expected bytes")
@@ -218,6 +218,8 @@ class _List(_Buffer):
             view = memoryview(value)
         except TypeError:
             return self._pack(value)
+        except (ValueError, BufferError):
+            raise TypeError(f"{_shown(value)}, expected a {self.name}") from None
         if _array_code(view.format, view.itemsize) != self.code or view.itemsize != self.size:
             raise TypeError(f"a buffer of format {view.format!r}, expected {self.code!r} ({self.name})")
         return view.tobytes()
@@ -230,10 +232,18 @@ class _List(_Buffer):
                 numbers = array.array("d", value)
                 return struct.pack(f"={len(numbers)}f", *numbers)
             return array.array(self.code, value).tobytes()
-        except TypeError:
-            raise TypeError(f"{_shown(value)}, expected a {self.name}") from None
-        except OverflowError as error:
-            raise OverflowError(f"{_shown(value)}, expected a {self.name}: {error}") from None
+        except (TypeError, OverflowError) as error:
+            raise self._misfit(value, type(error)) from None
+
+    def _misfit(self, value: Any, kind: type[Exception]) -> Exception:
+        """Say what is wrong with what is no list of such numbers."""
+        if isinstance(value, Sequence):
+            for index, number in enumerate(value):
+                try:
+                    _NUMBERS[self.code].prepare(number)
+                except (TypeError, OverflowError) as error:
+                    return type(error)(f"{_shown(value)}, item {index} of which is {error}")
+        return kind(f"{_shown(value)}, expected a {self.name}")
 
     def lift(self, guest: _Guest, *core: Any) -> Any:
         view = self.view(guest, *core)
@@ -297,6 +307,7 @@ _S32 = _Integer("s32", "i", "i", -0x8000_0000, 0x7FFF_FFFF)
 _S64 = _Integer("s64", "q", "q", -(1 << 63), (1 << 63) - 1)
 _I32, _I64 = _Opaque(32), _Opaque(64)
 _F32, _F64 = _Float("f32", "f"), _Float("f64", "d")
+_NUMBERS = {type_.lifted: type_ for type_ in (_U8, _U16, _U32, _U64, _S8, _S16, _S32, _S64, _F32, _F64)}
 _BOOL, _CHAR, _TEXT, _BYTES = _Bool(), _Char(), _Text(), _Bytes()
 
 
