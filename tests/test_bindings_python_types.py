@@ -42,6 +42,15 @@ with Echo.load(host, fuel=1000, deadline=0.5, memory=1 << 20, table=100) as plug
     maybe: Thing | None = plugin.maybe(None)
     count: int = plugin.live_references
 
+
+class LoudEcho(Echo):
+    def shout(self, text: str) -> str:
+        return self.text(text).upper()
+
+
+with LoudEcho.load(host) as loud:
+    text = loud.shout("x")
+
 number = plugin.s8("1")  # wrong
 number = plugin.f32(1.0)  # wrong
 plugin.s8()  # wrong

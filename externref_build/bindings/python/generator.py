@@ -101,10 +101,10 @@ def _header(model: Model, name: str, names: Names) -> str:
 def _imports(user_imports: list[str], body: str) -> str:
     """Spell all imports: those of the runtime, of the user's classes, and what the body needs besides."""
     needed = {name for name in ("NewType", "Protocol", "TypedDict") if re.search(rf"\b{name}\b", body)}
-    has_buffers = "Buffer" in body
-    typing = {*runtime().names["typing"], *needed} - {"TYPE_CHECKING"} | ({"TYPE_CHECKING"} if has_buffers else set())
+    typing = {*runtime().names["typing"], *needed, "TYPE_CHECKING"}
     imports = spell_imports(runtime().modules, {**runtime().names, "typing": typing}, user_imports)
-    return imports + ("\n\nif TYPE_CHECKING:\n    from typing_extensions import Buffer" if has_buffers else "")
+    newer = ", ".join(["Buffer"] * ("Buffer" in body) + ["Self"])
+    return f"{imports}\n\nif TYPE_CHECKING:\n    from typing_extensions import {newer}"
 
 
 def _user_imports(mapped: Mapping[str, str], names: Names) -> list[str]:
@@ -187,7 +187,7 @@ def _plugin(model: Model, name: str, names: Names, spelling: Spelling) -> str:
         deadline: float | None = None,
         memory: int | None = None,
         table: int | None = None,
-{wasi}    ) -> {names.plugin}:
+{wasi}    ) -> Self:
 {indent(_load_doc(model, hosts), "        ")}
         guest = _guest({quoted(f"{name}.wasm")}, _Limits(fuel, deadline, memory, table))
         try:
@@ -205,7 +205,7 @@ def _plugin(model: Model, name: str, names: Names, spelling: Spelling) -> str:
         """Release the plugin, its memory and every reference that it holds. Raises PluginError inside of a call."""
         self._guest.close()
 
-    def __enter__(self) -> {names.plugin}:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -71,7 +71,7 @@ def plugin_class(name: str) -> str:
 
 
 def _taken() -> set[str]:
-    taken = {*_KEYWORDS, *dir(builtins), *PUBLIC, *runtime().imported(), "Buffer", "NewType", "Protocol"}
+    taken = {*_KEYWORDS, *dir(builtins), *PUBLIC, *runtime().imported(), "Buffer", "NewType", "Protocol", "Self"}
     return taken | {"TYPE_CHECKING", "TypedDict", "annotations"}
 
 
