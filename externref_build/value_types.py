@@ -14,6 +14,11 @@ class ResourceType(NamedTuple):
     owned: bool = False
     nullable: bool = False
 
+    @property
+    def is_any(self) -> bool:
+        """Whether nothing is known of the object."""
+        return self.resource in ("", "any")
+
     def __str__(self) -> str:
         spelled = f"{'own' if self.owned else 'ref'} {self.resource}"
         return f"option<{spelled}>" if self.nullable else spelled

@@ -678,6 +678,110 @@ def test_typescript_knows_functions_of_the_guest(tsc: Callable[[Path, str], list
     assert [int(error.split(":")[1]) for error in tsc(tmp_path, "\n".join(lines))] == [8, 9]
 
 
+# Classes as those of browsers: methods take what other classes derive from, and properties take less than they have.
+PAGE = """
+class Node { readonly isNode = true; }
+class Element extends Node {
+  #text = "";
+  constructor(readonly tag: string) { super(); }
+  get text(): string | null { return this.#text; }
+  set text(value: string | null) { this.#text = value ?? ""; }
+  append(...nodes: (Node | string)[]) {}
+  insert<N extends Node>(node: N, before: Node | null): N { return node; }
+  on(type: string, listener: ((event: Event) => void) | { handleEvent(event: Event): void }) {}
+}
+class Event { constructor(readonly target: Element) {} }
+class Page extends Node { make(tag: string): Element { return new Element(tag); } root: Element | null = null; }
+"""
+
+
+def page_guest() -> bytes:
+    """Assemble a guest that uses a page, and returns objects of its classes."""
+    page, element, event = {"ref": "Page"}, {"ref": "Element"}, {"ref": "Event"}
+    own, none = {"own": "Element"}, {"own": "Element", "null": True}
+    listener = {"fn": [[event], []], "via": "[callback]event"}
+    declared: list[tuple[str, str, list[tuple[str, Any]], list[Any]]] = [
+        ("[get]Page.root", "externref) (result externref", [("this", page)], [none]),
+        ("[method]Page.make", "externref i32 i32) (result externref", [("this", page), ("tag", "str")], [own]),
+        ("[method]Element.append", "externref externref", [("this", element), ("child", element)], []),
+        ("[method]Element.append#str", "externref i32 i32", [("this", element), ("child", "str")], []),
+        (
+            "[method]Element.insert",
+            "externref externref externref) (result externref",
+            [("this", element), ("node", element), ("before", {"ref": "Element", "null": True})],
+            [own],
+        ),
+        ("[method]Element.on", "externref i32 i32 i32", [("this", element), ("type", "str"), ("how", listener)], []),
+        ("[set]Element.text", "externref i32 i32", [("this", element), ("text", "str")], []),
+        ("[get]Event.target", "externref) (result externref", [("this", event)], [own]),
+        ("[global]page", ") (result externref", [], [{"own": "Page"}]),
+    ]
+    functions = " ".join(f'(import "client" "{name}" (func (param {core})))' for name, core, _, _ in declared)
+    exports = """(memory (export "memory") 1)
+      (func (export "[callback]event") (param i32 externref))
+      (func (export "render") (param externref) (result externref) (local.get 0))"""
+    interface = [imported("client", name, params, results) for name, _, params, results in declared]
+    return assemble(f"(module {functions} {exports})", *interface, exported("render", [("into", element)], [own]))
+
+
+def test_typescript_accepts_classes_as_they_are(tsc: Callable[[Path, str], list[str]], tmp_path: Path) -> None:
+    write_bindings(tmp_path, page_guest())
+    lines = [
+        'import { load } from "./plug.js";',
+        *PAGE.strip().split("\n"),
+        "const page = new Page();",
+        "const plugin = await load({ client: { Page, Element, Event, page } });",
+        "const made: Element = plugin.render(new Element('p'));",
+        "const isElement = { [Symbol.hasInstance]: (value: unknown) => value instanceof Element };",
+        "(await load({ client: { Page, Element: isElement, Event, page } })).render(new Element('p'));",
+    ]
+    wrong = [
+        "plugin.render(page);",
+        "plugin.render(new Node());",
+        "await load({ client: { Page, Element: class extends Element { on = 5 }, Event, page } });",
+        "await load({ client: { Page, Element: Deaf, Event, page: new Pages() } });",
+    ]
+    deaf = [
+        "class Deaf { append(...texts: string[]) {} insert(node: Deaf, before: Deaf | null) { return node; }",
+        "  text = ''; on(type: string, listener: (event: Event) => void) {} }",
+        "class Pages extends Node { make(tag: string): Deaf { return new Deaf(); } root = null; }",
+    ]
+    errors = {int(error.split(":")[1]) for error in tsc(tmp_path, "\n".join([*lines, *deaf, *wrong]))}
+    right = len(lines) + len(deaf)
+    assert errors == {*range(right + 1, right + 1 + len(wrong))}
+
+
+def test_an_object_of_which_nothing_is_known_is_any(tsc: Callable[[Path, str], list[str]], tmp_path: Path) -> None:
+    ref, perhaps = {"ref": "any"}, {"ref": "any", "null": True}
+    module = assemble(
+        """(module (import "host" "first" (func (result externref))) (import "host" "second" (func (result externref)))
+          (import "host" "take" (func (param externref)))
+          (func (export "keep") (param externref))
+          (func (export "keep_or_not") (param externref) (result externref) (local.get 0)))""",
+        imported("host", "first", [], [{"own": "any"}]),
+        imported("host", "second", [], [{"own": "any", "null": True}]),
+        imported("host", "take", [("thing", ref)]),
+        exported("keep", [("thing", ref)]),
+        exported("keep_or_not", [("thing", perhaps)], [perhaps]),
+    )
+    write_bindings(tmp_path, module)
+    program = """import { load } from "./plug.js";
+const host = { first: () => new Date(), second: () => "text", take: (thing: unknown) => {} };
+const plugin = await load({ host });
+plugin.keep(5); plugin.keep("text"); plugin.keep({}); plugin.keep_or_not(); plugin.keep_or_not(null);
+const kept: unknown = plugin.keep_or_not(host);
+plugin.keep(null);
+plugin.keep_or_not("text").length;
+await load({ host: { ...host, take: (thing: Date) => {} } });
+await load({ host: { ...host, first: () => null } });
+"""
+    assert {int(error.split(":")[1]) for error in tsc(tmp_path, program)} == {6, 7, 8, 9}
+    script = """import { load } from "./plug.js";
+const plugin = await load({ host: { first: () => 1, second: () => 2, take() {} } });
+try { plugin.keep(null); } catch (error) { out([error.message, plugin.keep_or_not(undefined)]); }"""
+    assert node(tmp_path, script) == ['keep(): argument "thing" is null, expected a reference', None]
+
+
 def test_what_may_be_nothing_can_be_left_out_at_the_end(tsc: Callable[[Path, str], list[str]], tmp_path: Path) -> None:
     nothing, note = {"option": "str"}, {"ref": "Note", "null": True}
     params = [("type", nothing), ("symbol", "u32"), ("from", nothing), ("in", note)]

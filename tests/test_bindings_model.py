@@ -317,6 +317,19 @@ def test_two_modules_in_one_package_have_types_of_their_own(tmp_path: Path) -> N
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 
 
+def test_an_object_of_which_nothing_is_known_has_no_type_of_its_own(tmp_path: Path) -> None:
+    module = assemble(
+        '(module (func (export "f") (param externref externref) (result externref) (local.get 0)))',
+        exported("f", [("one", {"ref": "any"}), ("other", {"ref": "any", "null": True})], [{"own": "any"}]),
+    )
+    assert read_model(module).resources == ()
+    assert "def f(self, one: object, other: object | None) -> object:" in generate(read_model(module), name="plug")
+    with bind(tmp_path, module).Plug.load() as plugin:
+        assert plugin.f("text", None) == "text"
+        with pytest.raises(TypeError, match="^f: one is None, expected a reference$"):
+            plugin.f(None, None)
+
+
 # Projects
 
 

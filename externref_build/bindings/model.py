@@ -102,7 +102,7 @@ class Model:
     exports: tuple[Function, ...]
     """The plugin's own, in the order of the names."""
     resources: tuple[str, ...]
-    """Names of resource types, sorted. One name is one type throughout the module."""
+    """Names of resource types, sorted. One name is one type throughout the module; `any` is none."""
     reference_tables: tuple[str, ...]
     """Names of exported tables of references."""
     has_memory: bool

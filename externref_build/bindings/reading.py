@@ -269,7 +269,7 @@ def _member(function: Function) -> Member | None:
 def _resources(functions: Iterable[Function]) -> Iterator[str]:
     for function in functions:
         for value_type, _ in _values(function):
-            if isinstance(value_type, ResourceType) and value_type != ANY_REFERENCE:
+            if isinstance(value_type, ResourceType) and not value_type.is_any:
                 yield value_type.resource
 
 

@@ -6,6 +6,7 @@ what it is. Where nothing tells, it is opaque, and where the user names a type, 
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
@@ -29,12 +30,17 @@ from externref_build.wasm.types import ValType
 _TYPE_PATH: Final = re.compile(r"[^\x00-\x1f\"'\\]+:[A-Za-z_$][A-Za-z0-9_$]*")
 """A type of the user's own: where it is imported from, and its name there."""
 
+_ON_OBJECTS: Final = ("method", "get", "set")
+_SHORT: Final = 80
+"""How many characters of type parameters stay on one line."""
+_MAY_BE_LEFT_OUT: Final = " | undefined"
 _OWN: Final = frozenset(
     {
         "GuestError",
         "GuestFault",
         "GuestPanic",
         "Imports",
+        "Class",
         "Opaque",
         "Plugin",
         "PluginClosedError",
@@ -98,6 +104,13 @@ export interface Opaque<Name extends string> {
 }
 
 """
+_CLASS: Final = """\
+/** A class, or another object that says what its instances are. */
+export type Class<Instance> =
+  | { readonly prototype: Instance }
+  | { [Symbol.hasInstance](value: unknown): boolean };
+
+"""
 _WASI: Final = """\
 /** Functions of `wasi_snapshot_preview1`, or an object that has them, such as a `WASI` of `node:wasi`. */
 export type Wasi = Record<string, unknown> | { readonly wasiImport: object; initialize?(instance: object): void };
@@ -119,6 +132,7 @@ def declarations(model: Model, file_name: str, types: Mapping[str, str]) -> str:
         _ERRORS,
         _SOURCE,
         _OPAQUE if writer.resources else "",
+        _CLASS if writer.classes else "",
         _WASI if model.uses_wasi else "",
         *(writer.members_of(resource) for resource in writer.classes),
         *(writer.module(entry) for entry in model.imports),
@@ -160,6 +174,14 @@ class _Writer:
         wanted = [f"{self.type[resource]}Members" for resource in classes]
         self.members_type = dict(zip(classes, distinct(wanted, taken), strict=True))
         """The interface with the members of a resource that the guest uses."""
+        self.mentioned = {resource: self._mentioned(found) for resource, found in classes.items()}
+        """The type parameters of that interface."""
+
+    def _mentioned(self, members: Iterable[Member]) -> list[str]:
+        """List the type parameters of an interface with these members: resources that have members themselves."""
+        behind = [dataclasses.replace(found.function, params=found.function.params[1:]) for found in members]
+        used = self._named(behind)
+        return [resource for resource in self.resources if resource in used and resource in self.classes]
 
     def type_imports(self) -> list[str]:
         """Import the user's own types."""
@@ -169,38 +191,41 @@ class _Writer:
         ]
         return [*lines, "\n"] if lines else []
 
-    def value(self, value_type: ValueType, core: ValType | None, *, given: bool, unknown: bool = False) -> str:
-        """Spell the type of a value; ``given`` by the host, it may be undefined where null is allowed."""
+    def value(self, value_type: ValueType, core: ValType | None, *, given: bool, of_member: bool = False) -> str:
+        """Spell the type of a value; ``given`` by the host, it may be undefined where null is allowed.
+
+        ``of_member``: in the type of a host object, where nothing is known of objects without members.
+        """
         nothing = " | null | undefined" if given else " | null"
         if isinstance(value_type, ResourceType):
-            if not value_type.resource:
+            is_bare = value_type.resource in self.resources and value_type.resource not in self.classes
+            if not value_type.resource or (of_member and is_bare):
                 return "unknown"
-            name = self.type[value_type.resource]
-            if unknown and value_type.resource in self.resources:
-                name = self.members_type.get(value_type.resource, "unknown")
+            name = "{}" if value_type.is_any else self.type[value_type.resource]
             return f"{name}{nothing}" if value_type.nullable else name
         if isinstance(value_type, OptionType):
             return self.value(value_type.inner, core, given=given) + nothing
         if isinstance(value_type, FunctionType):
-            arguments = [self.value(param, None, given=True, unknown=unknown) for param in value_type.params]
+            arguments = [self.value(param, None, given=True, of_member=of_member) for param in value_type.params]
             params = _spelled([f"argument{index}" for index, _ in enumerate(arguments, 1)], arguments)
-            spelled = f"({params}) => {self._result(value_type.results, (), given=False, unknown=unknown)}"
+            spelled = f"({params}) => {self._result(value_type.results, (), given=False, of_member=of_member)}"
             return f"({spelled}) | null" if value_type.nullable else spelled
         return values.typescript(value_type, core)
 
     def _result(
-        self, types: Sequence[ValueType], core: Sequence[ValType], *, given: bool, unknown: bool = False
+        self, types: Sequence[ValueType], core: Sequence[ValType], *, given: bool, of_member: bool = False
     ) -> str:
         cores: Sequence[ValType | None] = core or [None] * len(types)
         spelled = [
-            self.value(value_type, cores[index], given=given, unknown=unknown) for index, value_type in enumerate(types)
+            self.value(value_type, cores[index], given=given, of_member=of_member)
+            for index, value_type in enumerate(types)
         ]
         return spelled[0] if len(spelled) == 1 else f"[{', '.join(spelled)}]" if spelled else "void"
 
-    def _params(self, params: Sequence[Parameter], *, given: bool, unknown: bool = False) -> str:
+    def _params(self, params: Sequence[Parameter], *, given: bool, of_member: bool = False) -> str:
         names = distinct([param.name for param in params], WORDS)
         spelled = [
-            self.value(param.type, param.core[0] if param.core else None, given=given, unknown=unknown)
+            self.value(param.type, param.core[0] if param.core else None, given=given, of_member=of_member)
             for param in params
         ]
         return _spelled(names, spelled)
@@ -219,33 +244,36 @@ class _Writer:
             function, rest = found.function, found.function.params[1:]
             lines.append(comment(function.doc or "", "  "))
             if found.kind == "method":
-                result = self._result(function.results, function.core.results, given=True, unknown=True)
-                params = self._params(rest, given=False, unknown=True)
+                result = self._result(function.results, function.core.results, given=True, of_member=True)
+                params = self._params(rest, given=False, of_member=True)
                 lines.append(f"  {member(found.name)}({params}): {result};\n")
             elif found.kind == "get":
-                result = self._result(function.results, function.core.results, given=True, unknown=True)
+                result = self._result(function.results, function.core.results, given=True, of_member=True)
                 readonly = "" if found.name in settable else "readonly "
                 lines.append(f"  {readonly}{member(found.name)}: {result};\n")
             elif found.name not in gettable:
-                [param] = rest
-                core = param.core[0] if param.core else None
-                lines.append(f"  {member(found.name)}: {self.value(param.type, core, given=False, unknown=True)};\n")
+                lines.append(f"  get {member(found.name)}(): unknown;\n")
+                lines.append(f"  set {member(found.name)}({self._params(rest, given=False, of_member=True)});\n")
         text = "".join(lines)
         about = comment(f"What the plugin uses of an object of class {resource}.")
-        return f"{about}export interface {self.members_type[resource]} {{\n{text}}}\n\n"
+        head = self.members_type[resource] + _bracketed(self.type[found] for found in self.mentioned[resource])
+        return f"{about}export interface {head} {{\n{text}}}\n\n"
 
-    def _arguments(self, used: Iterable[str]) -> str:
+    def _arguments(self, used: set[str]) -> str:
         """Spell type arguments: the type parameters themselves."""
-        found = [self.type[resource] for resource in self.resources if resource in used]
-        return f"<{', '.join(found)}>" if found else ""
+        return _bracketed(self.type[resource] for resource in self.resources if resource in used)
 
-    def _parameters(self, used: Iterable[str]) -> str:
+    def _parameters(self, used: set[str]) -> str:
         """Declare type parameters with what is known of them."""
-        return f"<{', '.join(self._parameter(found) for found in self.resources if found in used)}>" if used else ""
+        return _bracketed(self._parameter(resource) for resource in self.resources if resource in used)
 
     def _parameter(self, resource: str) -> str:
         members = self.members_type.get(resource)
-        return f"{self.type[resource]} extends {members or '{}'} = {members or f'Opaque<{quoted(resource)}>'}"
+        if members is None:
+            return f"{self.type[resource]} extends {{}} = Opaque<{quoted(resource)}>"
+        mentioned = self.mentioned[resource]
+        what = members + _bracketed(self.type[found] for found in mentioned)
+        return f"{self.type[resource]} extends {what} = {members}{_bracketed('any' for _ in mentioned)}"
 
     def module(self, module: ImportModule) -> str:
         """Declare what a host provides under one name."""
@@ -257,15 +285,14 @@ class _Writer:
         for name in names:
             members = [found for found in module.members if (found.resource or found.name) == name]
             if name not in {function.name for function in module.functions}:
-                lines.append(
-                    f"  readonly {member(name)}: {self._allowed(members, is_namespace=name in module.namespaces)};\n"
-                )
+                allowed = self._allowed(name, members, is_namespace=name in module.namespaces)
+                lines.append(f"  readonly {member(name)}: {allowed};\n")
         used = self._used(module)
         about = comment(f"What a host provides as `{module.name}`.")
         head = f"export interface {self.module_type[module.name]}{self._parameters(used)}"
         return f"{about}{head} {{\n{''.join(lines)}}}\n\n"
 
-    def _allowed(self, members: Sequence[Member], *, is_namespace: bool) -> str:
+    def _allowed(self, name: str, members: Sequence[Member], *, is_namespace: bool) -> str:
         """Spell the type of a class or a global that the host allows."""
         [first, *_] = members
         if first.kind == "global":
@@ -279,22 +306,40 @@ class _Writer:
                 signatures.append(f"new ({params}): {result}")
             elif found.kind == "static":
                 signatures.append(f"{member(found.name)}({params}): {result}")
+        parts = [f"{{ {'; '.join(signatures)} }}"] * bool(signatures)
         if not is_namespace and not any(found.kind == "constructor" for found in members):
-            signatures.append("[Symbol.hasInstance](value: unknown): boolean")
-        return f"{{ {'; '.join(signatures)} }}"
+            parts.insert(0, f"Class<{self.type.get(name, 'unknown')}>")
+        return " & ".join(parts)
 
-    def _used(self, module: ImportModule) -> dict[str, None]:
+    def _used(self, module: ImportModule) -> set[str]:
+        """Return the resources that become type parameters of what a host provides as a module."""
         functions = [*module.functions, *(found.function for found in module.members if found.kind not in _ON_OBJECTS)]
-        return self._resources(functions)
+        classes = {found.resource for found in module.members if found.resource in self.classes}
+        return self._resources(functions) | self._closed(classes)
 
-    def _resources(self, functions: Iterable[Function]) -> dict[str, None]:
-        """List the resources that become type parameters of what has these functions."""
+    def _resources(self, functions: Iterable[Function]) -> set[str]:
+        """Return the resources that become type parameters of what has these functions."""
+        return self._closed(self._named(functions))
+
+    def _named(self, functions: Iterable[Function]) -> set[str]:
+        """Return the resources of values of these functions."""
         return {
-            value_type.resource: None
+            value_type.resource
             for function in functions
             for value_type in _value_types(function)
-            if isinstance(value_type, ResourceType) and value_type.resource in self.resources
+            if isinstance(value_type, ResourceType)
         }
+
+    def _closed(self, named: Iterable[str | None]) -> set[str]:
+        """Return resources that become type parameters, and those that are needed to say what they are."""
+        found: set[str] = set()
+        unread = [resource for resource in named if resource in self.resources]
+        while unread:
+            resource = unread.pop()
+            if resource not in found:
+                found.add(resource)
+                unread += self.mentioned.get(resource, [])
+        return found
 
     def imports(self) -> str:
         """Declare what `load` takes from the host."""
@@ -308,8 +353,8 @@ class _Writer:
         about = comment("What the plugin imports from its host.")
         return f"{about}export interface Imports{self._parameters(self._imported())} {{\n{''.join(lines)}}}\n\n"
 
-    def _imported(self) -> dict[str, None]:
-        return {resource: None for entry in self.model.imports for resource in self._used(entry)}
+    def _imported(self) -> set[str]:
+        return {resource for entry in self.model.imports for resource in self._used(entry)}
 
     def plugin(self) -> str:
         """Declare what a host calls."""
@@ -329,7 +374,7 @@ class _Writer:
         """Declare the function that starts a plugin."""
         exported = self._resources(self.model.exports)
         imported = self._imported()
-        every = self._parameters({**imported, **exported})
+        every = self._parameters(imported | exported)
         optional = "" if self.model.imports else "?"
         about = comment(
             "Load the plugin and give it its host.\n\nThe module comes from the file beside this one, unless `source` "
@@ -342,8 +387,12 @@ class _Writer:
         )
 
 
-_ON_OBJECTS: Final = ("method", "get", "set")
-_MAY_BE_LEFT_OUT: Final = " | undefined"
+def _bracketed(parameters: Iterable[str]) -> str:
+    """Spell a list of type parameters or arguments; nothing for none."""
+    spelled = list(parameters)
+    if sum(map(len, spelled)) > _SHORT:
+        return "<\n  " + ",\n  ".join(spelled) + "\n>"
+    return f"<{', '.join(spelled)}>" if spelled else ""
 
 
 def _spelled(names: Sequence[str], types: Sequence[str]) -> str:

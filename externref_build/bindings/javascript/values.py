@@ -134,7 +134,7 @@ def expected(value_type: ValueType, core: ValType | None) -> str:
     if isinstance(value_type, OptionType):
         return f"{expected(value_type.inner, core)} or null"
     if isinstance(value_type, ResourceType):
-        return f"a reference to {value_type.resource}" if value_type.resource else "a reference"
+        return "a reference" if value_type.is_any else f"a reference to {value_type.resource}"
     if lies_in_memory(value_type):
         element = _element(value_type)
         return f"an array of type {ARRAYS[element]}" if element else "a string without lone surrogates"

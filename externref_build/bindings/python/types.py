@@ -70,7 +70,8 @@ class Spelling:
         if isinstance(value_type, ResourceType):
             kind = self.checked.get(value_type.resource, "object")
             null = ", null=True" if value_type.nullable else ""
-            return f"_Reference({quoted(value_type.resource)}, {kind}{null})"
+            name = "" if value_type.is_any else value_type.resource
+            return f"_Reference({quoted(name)}, {kind}{null})"
         if isinstance(value_type, ListType):
             flags = f", lent={lent}, mutable={value_type.mutable}" if lent else ""
             return f'_List("{value_type.element}", "{_ARRAY_CODES[value_type.element]}"{flags})'
