@@ -326,7 +326,7 @@ def test_an_object_of_which_nothing_is_known_has_no_type_of_its_own(tmp_path: Pa
     assert "def f(self, one: object, other: object | None) -> object:" in generate(read_model(module), name="plug")
     with bind(tmp_path, module).Plug.load() as plugin:
         assert plugin.f("text", None) == "text"
-        with pytest.raises(TypeError, match="^f: one is None, expected a reference$"):
+        with pytest.raises(TypeError, match=r"^f: one is None, expected a reference$"):
             plugin.f(None, None)
 
 
