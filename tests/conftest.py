@@ -83,7 +83,7 @@ def compile_guest(toolchain: None, test_cache: Path) -> CompileGuest:
         arguments: Sequence[str] = (),
     ) -> Path:
         sdk = kept_sdk(test_cache)
-        package = digest([name.encode() + b"\0" + text.encode() for name, text in sorted(files.items())])
+        package = digest_of_files({name: text.encode() for name, text in sorted(files.items())})
         how = digest(
             [
                 package.encode(),
@@ -191,18 +191,13 @@ def javascript_wheel(toolchain: None, test_cache: Path, tmp_path_factory: pytest
 
 def kept_sdk(cache: Path) -> Path:
     """Copy the guest crate under test to a place that is the same for every Python, named after its content."""
-    files = {
-        path.relative_to(sdk_path()): path.read_bytes() for path in sorted(sdk_path().rglob("*")) if path.is_file()
-    }
-    sources = {name: content for name, content in files.items() if "target" not in name.parts}
-    kept = cache / "sdk" / digest([str(name).encode() + b"\0" + content for name, content in sources.items()])
+    sources = read_sources(sdk_path(), ".")
+    kept = cache / "sdk" / digest_of_files(sources)
     with locked(cache / "sdk.lock"):
         if not kept.exists():
             partial = kept.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
-            for name, content in sources.items():
-                (partial / name).parent.mkdir(parents=True, exist_ok=True)
-                (partial / name).write_bytes(content)
+            write_files(partial, sources)
             partial.rename(kept)
     return kept
 
@@ -223,30 +218,36 @@ def cargo_build(folder: Path, target_dir: Path, sdk: Path, target: str, profile:
 
 
 def wheel_of_checkout(cache: Path) -> Path:
-    """Build the wheel from a copy, so that nothing of an earlier build can slip into it."""
+    """Build the wheel from a copy, so that nothing of an earlier build can slip into it; once for the same files."""
+    sources = read_sources(ROOT, "externref_build", "pyproject.toml", "README.md", "LICENSE-MIT", "LICENSE-APACHE")
+    kept = cache / "wheels" / digest_of_files(sources)
     with locked(cache / "wheels.lock"):
-        source, wheels = cache / "checkout", cache / "wheels" / "checkout"
-        for folder in (source, wheels):
-            shutil.rmtree(folder, ignore_errors=True)
-        source.mkdir(parents=True)
-        unwanted = shutil.ignore_patterns("target", "__pycache__")
-        shutil.copytree(ROOT / "externref_build", source / "externref_build", ignore=unwanted)
-        for name in ("pyproject.toml", "README.md", "LICENSE-MIT", "LICENSE-APACHE"):
-            shutil.copy(ROOT / name, source)
-        subprocess.run(
-            [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels), str(source)],
-            check=True,
-        )
-        [built] = wheels.glob("*.whl")
+        if not kept.exists():
+            checkout, partial = cache / "checkout", kept.with_suffix(".partial")
+            for folder in (checkout, partial):
+                shutil.rmtree(folder, ignore_errors=True)
+            write_files(checkout, sources)
+            command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"]
+            subprocess.run([*command, str(partial), str(checkout)], check=True)
+            partial.rename(kept)
+    [built] = kept.glob("*.whl")
     return built
 
 
-def write_files(folder: Path, files: Mapping[str, str]) -> None:
+def read_sources(folder: Path, *names: str) -> dict[str, bytes]:
+    """Read files below a folder by their paths, in order, but for what builds and Python leave there."""
+    found = [path for name in names for path in (folder / name, *(folder / name).rglob("*")) if path.is_file()]
+    contents = {path.relative_to(folder): path.read_bytes() for path in sorted(found)}
+    built = {"target", "__pycache__"}
+    return {name.as_posix(): content for name, content in contents.items() if built.isdisjoint(name.parts)}
+
+
+def write_files(folder: Path, files: Mapping[str, str] | Mapping[str, bytes]) -> None:
     """Write files below a folder."""
-    for name, text in files.items():
+    for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
 @contextmanager
@@ -264,3 +265,8 @@ def digest(parts: Iterable[bytes]) -> str:
         state.update(len(part).to_bytes(8, "little"))
         state.update(part)
     return state.hexdigest()[:20]
+
+
+def digest_of_files(files: Mapping[str, bytes]) -> str:
+    """Return a name made from files, in their order."""
+    return digest(name.encode() + b"\0" + content for name, content in files.items())
