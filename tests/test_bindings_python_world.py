@@ -458,10 +458,16 @@ with Keep.load() as plugin:
         plugin.fail()
     except GuestTrap as error:
         print(error, *error.__notes__[0].splitlines()[2:])
+try:
+    Keep.load().recurse()
+except GuestTrap as error:
+    lines = error.__notes__[0].splitlines()
+    print(error, len(lines), lines[-1].startswith("    and "))
 """
 KEEP = """(module
     (table $kept 100 externref)
     (func (export "fail") unreachable)
+    (func $recurse (export "recurse") (call $recurse))
     (func (export "put") (param i32 externref) (table.set $kept (local.get 0) (local.get 1)))
     (func (export "take") (param i32) (result externref) (table.get $kept (local.get 0))))"""
 
@@ -489,6 +495,7 @@ def test_hosts_run_with_the_oldest_wasmtime_that_new_projects_name(
         "the plugin used up its fuel of 0 for one call",
         "True",
         "wasm `unreachable` instruction executed",
+        "call stack exhausted 22 True",
     ], done.stderr
 
 

@@ -67,10 +67,12 @@ def _add_backtrace(cause: BaseException, error: BaseException) -> None:
     """Note on an exception where the guest was, which wasmtime's error says, or what that was raised in place of."""
     for found in (error, error.__context__):
         if isinstance(found, (wasmtime.Trap, wasmtime.WasmtimeError)):
-            lines = str(found).partition("\n\n")[0].splitlines()
-            frames = [line for line in lines if _FRAME.match(line)]
-            if frames:
-                note = "in the plugin (most recent call first):\n" + "\n".join(frames)
+            lines = [line for line in str(found).partition("\n\n")[0].splitlines() if _FRAME.match(line)]
+            calls = [index for index, line in enumerate(lines) if _CALL.match(line)]
+            if len(calls) > _MOST_CALLS:
+                lines[calls[_MOST_CALLS] :] = [f"    and {len(calls) - _MOST_CALLS} more"]
+            if lines:
+                note = "in the plugin (most recent call first):\n" + "\n".join(lines)
                 _set(cause, "__notes__", [*getattr(cause, "__notes__", []), note])
                 return
 
@@ -91,5 +93,9 @@ _NO_ROOM: Final = re.compile(r"(?m)^\s+0:.*!externref\.insert$")
 """Where a guest gives up when its table takes no more references."""
 
 
+_MOST_CALLS: Final = 20
+"""How many calls a backtrace shows: as many as newer engines do."""
+
+_CALL: Final = re.compile(r"\s+\d+: ")
 _FRAME: Final = re.compile(r"\s+(\d+: |at |- )")
 """A line of a backtrace: a function, the place in its source, a function that it was made a part of."""
