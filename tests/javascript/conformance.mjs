@@ -319,15 +319,23 @@ test("a closed plugin refuses every call", async ({ start, PluginClosedError, Pl
   }
 });
 
-test("a plugin that is closed inside of a call takes and gives no more", async ({ start }) => {
-  const plugin = await start({
-    str: (value) => (plugin.close(), value),
-    run: () => plugin.close(),
-  });
-  refused(() => plugin.str("text"), "PluginClosedError", "the plugin is closed");
-  const other = await start({ run: () => other.close() });
-  other.run();
-  same(other.closed, true);
+test("a plugin that is closed inside of a call takes and gives no more", async ({ start, PluginClosedError }) => {
+  const fail = (message) => {
+    throw new Error(message);
+  };
+  const hosts = {
+    str: (value) => value,
+    run: () => undefined,
+    pass_null: (thing) => thing,
+    attempt: () => fail("passed over"),
+  };
+  for (const [name, end] of Object.entries(hosts)) {
+    const plugin = await start({ [name]: (...values) => (plugin.close(), end(...values)) });
+    const error = thrown(() => plugin[name]("text"));
+    if (name === "attempt") same(error.message, "passed over");
+    else same(error instanceof PluginClosedError && error.message === "the plugin is closed", true);
+    same(plugin.closed, true);
+  }
 });
 
 test("`using` closes a plugin", async ({ start }) => {
@@ -471,6 +479,17 @@ test("a stack that overflows closes the plugin", async ({ start }) => {
   const plugin = await start();
   thrown(() => plugin.overflow());
   same(plugin.closed, true);
+});
+
+test("a stack that overflows lets go of all, however deep in calls of host and guest", async ({ start }) => {
+  const deeper = (depth, call) => (depth === 0 ? call() : deeper(depth - 1, call));
+  for (let depth = 0; depth < 40; depth++) {
+    const plugin = await start({ run: () => plugin.run() });
+    for (let slot = 0; slot < 4; slot++) plugin.keep({}, slot);
+    const error = thrown(() => deeper(depth, () => plugin.run()));
+    same(plugin.liveReferences, 0);
+    refused(() => plugin.u8(1), "PluginClosedError", `since it failed: ${error.message}`);
+  }
 });
 
 test("a trap inside of a call is no failure for the guest outside", async ({ start }) => {

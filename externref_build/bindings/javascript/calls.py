@@ -170,7 +170,7 @@ def call_host(
         ]
     else:
         lines.append(f"{'const ' + _pattern_name(given) + ' = ' if given else ''}{call(arguments)};")
-    lines.append("if (state.failed) refuse();")  # the host passed over what stopped the plugin within
+    lines.append("if (state.closed) refuse();")  # by the host, or by what stopped it within, which the host passed over
     return names, lines + _return_to_guest(given)
 
 

@@ -186,7 +186,7 @@ def _load(scope: _Scope, strings: bool) -> Lines:
         "const module = await (source === undefined ? ownModule() : compile(source));",
         "checkModule(module);",
         *([f"const {{ {', '.join(given)} }} = imports ?? {{}};"] * bool(given)),
-        "const state = { closed: false, failed: false, reason: undefined, failure: undefined };",
+        "const state = { closed: false, released: false, failed: false, reason: undefined, failure: undefined };",
         *([f"const lends = {'true' if _lends(model) else 'false'};"] * ("copyOfOwn" in "".join(state))),
         "",
         *state,
@@ -235,16 +235,20 @@ def _initialize(model: Model) -> Lines:
 
 
 def _close(scope: _Scope) -> Lines:
-    """Write `close`: what the plugin was made of is let go, and every later call is refused."""
+    """Write `close`: what the plugin was made of is let go, and every later call is refused.
+
+    It may run out of stack, as what stopped the plugin did. The calls outside of that one then finish it.
+    """
     return [
         "const close = () => {",
-        "  if (state.closed) return;",
+        "  if (state.released) return;",
         "  state.closed = true;",
         *(f"  {_export(name)} = refuse;" for name in scope.functions),
         *(f"  release({_export(table)});" for table in scope.model.reference_tables),
         *(f"  {_export(table)} = [];" for table in _tables(scope)),
         *(f"  {callback.known}.clear();" for callback in scope.callbacks.values()),
         *["  forgetMemory();"] * scope.model.has_memory,
+        "  state.released = true;",
         "};",
     ]
 

@@ -242,8 +242,8 @@ const abort = (error) => {
   if (!state.closed) {
     state.failed = true;
     state.reason = error;
-    close();
   }
+  close();
   return error;
 };
 
