@@ -82,14 +82,36 @@ def remove_former_outputs(
     ``record`` is the file with the notes; what ``spare`` is true for is somebody else's by now. Raises OutputError.
     """
     current = {path.relative_to(folder).as_posix() for path in outputs}
-    with contextlib.suppress(FileNotFoundError):
-        for name in record.read_text(encoding="utf-8").splitlines():
-            former = folder / name
-            inside = former.resolve().is_relative_to(folder.resolve())
-            if name not in current and inside and not spare(former):
-                remove_abandoned(former)
-                former.unlink(missing_ok=True)
+    for name in recorded_outputs(record):
+        former = folder / name
+        inside = former.resolve().is_relative_to(folder.resolve())
+        if name not in current and inside and not spare(former):
+            remove_abandoned(former)
+            _remove_file(former)
     write_whole(record, "".join(f"{name}\n" for name in sorted(current)).encode())
+
+
+def recorded_outputs(record: Path) -> list[str]:
+    """Read what `remove_former_outputs` has noted; nothing from a record that isn't there, or is damaged."""
+    try:
+        text = record.read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return []
+    return [] if "\0" in text else text.splitlines()
+
+
+def _remove_file(path: Path) -> None:
+    """Remove a file, or a link to one; a folder of its name is somebody else's."""
+    if not path.is_file():
+        return
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{path.name}, which an earlier build made, cannot be removed: {error.strerror}",
+            where=str(path.parent),
+            remedy="make the folder writable, or remove the file",
+        ) from error
 
 
 def _replace(path: _Name, parts: Sequence[_Part]) -> None:

@@ -38,7 +38,7 @@ from externref_build.errors import (
     MissingExportError,
     OutputError,
 )
-from externref_build.output import write_whole
+from externref_build.output import remove_former_outputs, write_whole
 from externref_build.processor import Processor
 from externref_build.processor.report import Declaration
 from externref_build.wasm.module import ONE_MODULE
@@ -309,6 +309,21 @@ def test_a_read_only_folder() -> None:
         assert path.read_bytes() == b"before"
         folder.chmod(0o755)
         assert list(folder.iterdir()) == [path]
+
+
+def test_a_former_output_in_a_read_only_folder() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "old.wasm").touch()
+        (folder / "record").write_text("old.wasm\n", encoding="utf-8")
+        folder.chmod(0o555)
+        with without_privileges(), pytest.raises(OutputError) as caught:
+            remove_former_outputs(folder / "record", folder, [])
+        folder.chmod(0o755)
+        assert str(caught.value) == (
+            f"old.wasm, which an earlier build made, cannot be removed: Permission denied\n  --> {folder}\n"
+            "  make the folder writable, or remove the file"
+        )
 
 
 KILLED_WHILE_WRITING = """

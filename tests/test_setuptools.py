@@ -175,6 +175,19 @@ def test_former_outputs_outside_the_folder_are_left_alone(tmp_path: Path) -> Non
     assert (tmp_path / "record").read_text() == "new.wasm\n"
 
 
+@pytest.mark.parametrize("damage", [b"\0" * 20, b"lib\xff\n"], ids=["zeros", "not UTF-8"])
+def test_a_damaged_record_of_former_outputs_is_made_anew(tmp_path: Path, damage: bytes) -> None:
+    write(tmp_path, {"record": damage, "lib/new.wasm": ""})
+    remove_former_outputs(tmp_path / "record", tmp_path / "lib", [tmp_path / "lib" / "new.wasm"])
+    assert (tmp_path / "record").read_text() == "new.wasm\n"
+
+
+def test_a_folder_of_the_name_of_a_former_output_is_left_alone(tmp_path: Path) -> None:
+    write(tmp_path, {"record": "old.wasm\n", "lib/old.wasm/precious": ""})
+    remove_former_outputs(tmp_path / "record", tmp_path / "lib", [])
+    assert (tmp_path / "lib" / "old.wasm" / "precious").is_file()
+
+
 def test_several_modules(front: Front) -> None:
     table = PYPROJECT.replace("[tool.externref]", "[[tool.externref.modules]]")
     second = (

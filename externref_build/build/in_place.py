@@ -6,7 +6,6 @@ leaves the package with the next build, and no wheel holds it.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -34,7 +33,7 @@ from externref_build.build.progress import Progress
 from externref_build.config import Config, ModuleConfig
 from externref_build.errors import ExternrefBuildError, StaleModuleError, raise_together
 from externref_build.guests.sdk import WORKSPACE_FOLDER, own_folder
-from externref_build.output import partial_files, remove_abandoned, remove_former_outputs
+from externref_build.output import partial_files, recorded_outputs, remove_abandoned, remove_former_outputs
 
 FolderOf = Callable[[ModuleConfig], Path]
 """Tells the folder of the package that receives a module."""
@@ -164,10 +163,8 @@ def remove_former_modules(config: Config, folder_of: FolderOf = package_folder) 
 
 
 def _recorded(config: Config) -> list[Path]:
-    with contextlib.suppress(FileNotFoundError):
-        names = _record(config).read_text(encoding="utf-8").splitlines()
-        return [path for name in names if not is_of_the_project(path := config.project_dir / name)]
-    return []
+    paths = (config.project_dir / name for name in recorded_outputs(_record(config)))
+    return [path for path in paths if not is_of_the_project(path)]
 
 
 def _record(config: Config) -> Path:
