@@ -423,6 +423,15 @@ def test_folders_are_read_or_written(reach: ModuleType, tmp_path: Path) -> None:
         ({"args": [b"bytes"]}, TypeError, "args of wasi has b'bytes', expected a str"),
         ({"args": ["a\0b"]}, ValueError, "null character"),
         ({"env": {"NUMBER": 1}}, TypeError, "env of wasi has 1, expected a str"),
+        ({"env": {"A=B": "1"}}, ValueError, "env of wasi has 'A=B', which cannot be the name of a variable"),
+        ({"env": {"A": "\udc80"}}, ValueError, "a lone surrogate"),
+        ({"env": [("A", "1")]}, TypeError, "env of wasi is <list>, expected a mapping of texts"),
+        ({"stdin": b"in.txt"}, TypeError, "stdin of wasi is b'in.txt', expected a path or None"),
+        ({"directories": "/data"}, TypeError, "directories of wasi is '/data', expected a mapping"),
+        ({"writable": {"/data": 3}}, TypeError, "writable of wasi has 3 for /data, expected a path"),
+        ({"directories": {3: "."}}, TypeError, "directories of wasi has 3, expected a str"),
+        ({"clock": "no"}, TypeError, "clock of wasi is 'no', expected True or False"),
+        ({"random": 0}, TypeError, "random of wasi is 0, expected True or False"),
     ],
 )
 def test_what_cannot_be_granted_is_named(

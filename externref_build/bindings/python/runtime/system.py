@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -78,24 +79,49 @@ def _check(wasi: Wasi) -> None:
     """Raise TypeError, ValueError or OSError for what cannot be granted."""
     if not isinstance(wasi, Wasi):
         raise TypeError(f"wasi is {_shown(wasi)}, expected a Wasi or None")
-    if isinstance(wasi.args, str):
-        raise TypeError(f"args of wasi is {_shown(wasi.args)}, expected a sequence of texts")
-    for name, texts in (("args", wasi.args), ("env", [text for item in wasi.env.items() for text in item])):
-        for text in texts:
-            if not isinstance(text, str):
-                raise TypeError(f"{name} of wasi has {_shown(text)}, expected a str")
-            if "\0" in text:
-                raise ValueError(f"{name} of wasi has {_shown(text)}, which has a null character")
+    for name, kinds, words in _GRANTS:
+        value = getattr(wasi, name)
+        if not isinstance(value, kinds) or (name == "args" and isinstance(value, str)):
+            raise TypeError(f"{name} of wasi is {_shown(value)}, expected {words}")
+    _check_texts("args", wasi.args)
+    _check_texts("env", itertools.chain(*wasi.env.items()))
+    for variable in wasi.env:
+        if not variable or "=" in variable:
+            raise ValueError(f"env of wasi has {_shown(variable)}, which cannot be the name of a variable")
     for name, write in (("stdout", wasi.stdout), ("stderr", wasi.stderr)):
         if write is not None and not callable(write):
             raise TypeError(f"{name} of wasi is {_shown(write)}, expected a function that takes bytes, or None")
     if wasi.stdin is not None and not Path(wasi.stdin).exists():
         raise FileNotFoundError(f"stdin of wasi is {_shown(wasi.stdin)}, where there is no file")
     for name, folders in (("directories", wasi.directories), ("writable", wasi.writable)):
+        _check_texts(name, folders)
         for seen, folder in folders.items():
+            if not isinstance(folder, (str, os.PathLike)):
+                raise TypeError(f"{name} of wasi has {_shown(folder)} for {seen}, expected a path")
             if not Path(folder).is_dir():
                 raise NotADirectoryError(f"{name} of wasi has {_shown(folder)} for {seen}, where there is no folder")
 
+
+def _check_texts(name: str, texts: Iterable[object]) -> None:
+    for text in texts:
+        if not isinstance(text, str):
+            raise TypeError(f"{name} of wasi has {_shown(text)}, expected a str")
+        if "\0" in text:
+            raise ValueError(f"{name} of wasi has {_shown(text)}, which has a null character")
+        if text != text.encode("utf-8", "replace").decode():
+            raise ValueError(f"{name} of wasi has {_shown(text)}, which has a lone surrogate")
+
+
+_GRANTS: Final[Sequence[tuple[str, Any, str]]] = (
+    ("args", Sequence, "a sequence of texts"),
+    ("env", Mapping, "a mapping of texts"),
+    ("stdin", (str, os.PathLike, type(None)), "a path or None"),
+    ("directories", Mapping, "a mapping of names to folders"),
+    ("writable", Mapping, "a mapping of names to folders"),
+    ("clock", bool, "True or False"),
+    ("random", bool, "True or False"),
+)
+"""What the fields of a `Wasi` have to be, but for those that are called."""
 
 _NOT_CAPABLE: Final = 76
 """WASI's error number for what was not granted."""
