@@ -95,7 +95,11 @@ def test_bundlers_find_the_module(chromium: Browser, test_cache: Path, tmp_path:
     module = assemble('(module (func (export "answer") (result i32) (i32.const 42)))', exported("answer", [], ["s32"]))
     source, made = tmp_path / "source", tmp_path / "made"
     write_bindings(source, module, "plain")
-    main = 'import { load } from "./plain.js"; load().then((plugin) => (document.title = plugin.answer()));'
+    main = """
+      import { load, PluginClosedError } from "./plain.js";
+      const plugin = await load();
+      document.title = `${plugin.answer()} ${new PluginClosedError("x")}`;
+    """
     page_text = f'{PAGE}<script type="module" src="./main.js"></script>'
     write_files(source, {"main.js": main, "index.html": page_text})
     script = npm_program(test_cache, bundler) / bundler
@@ -107,4 +111,4 @@ def test_bundlers_find_the_module(chromium: Browser, test_cache: Path, tmp_path:
     assert not (made / "plain.js").exists()
     with served(made) as address, quiet_page(chromium) as page:
         page.goto(address)
-        page.wait_for_function("document.title === '42'", timeout=60_000)
+        page.wait_for_function("document.title === '42 PluginClosedError: x'", timeout=60_000)

@@ -220,6 +220,11 @@ for (const name of [...SCALARS, ...BUFFERS, ...Object.keys(ARRAYS)]) {
   });
 }
 
+test("numbers become the nearest of type f32", async ({ start }) => {
+  const plugin = await start();
+  for (const value of [0.1, -1e-300, 2 ** 128 - 2 ** 103 - 2 ** 75]) same(plugin.f32(value), Math.fround(value));
+});
+
 // What is refused
 
 const INTEGER = [[1.5, "TypeError"], [NaN, "TypeError"], [Infinity, "TypeError"], ["1", "TypeError"], [1n, "TypeError"], [null, "TypeError"], [undefined, "TypeError"], [true, "TypeError"], [{ valueOf: () => 1 }, "TypeError"], [Symbol("s"), "TypeError"]];
@@ -235,7 +240,7 @@ const REFUSED = {
   usize: [[2 ** 32, "RangeError"], [-1, "RangeError"]],
   s64: [[1, "TypeError"], ["1", "TypeError"], [null, "TypeError"], [2n ** 63n, "RangeError"], [-(2n ** 63n) - 1n, "RangeError"]],
   u64: [[1, "TypeError"], [undefined, "TypeError"], [2n ** 64n, "RangeError"], [-1n, "RangeError"]],
-  f32: [["1", "TypeError"], [1n, "TypeError"], [null, "TypeError"], [undefined, "TypeError"]],
+  f32: [["1", "TypeError"], [1n, "TypeError"], [null, "TypeError"], [undefined, "TypeError"], [1e300, "RangeError"], [-(2 ** 128), "RangeError"], [2 ** 128 - 2 ** 103, "RangeError"]],
   f64: [["1", "TypeError"], [1n, "TypeError"], [null, "TypeError"], [new Date(0), "TypeError"]],
   str: [[1, "TypeError"], [null, "TypeError"], [undefined, "TypeError"], [new String("a"), "TypeError"], ["a\ud800b", "TypeError"], ["\udfff", "TypeError"]],
   bytes: [["abc", "TypeError"], [[1, 2], "TypeError"], [null, "TypeError"], [new ArrayBuffer(2), "TypeError"], [Int8Array.of(1), "TypeError"]],
@@ -388,6 +393,16 @@ test("a plugin that was stopped within is not resumed", async ({ start }) => {
   };
   plugin = await start({ run, u8: (value) => (thrown(() => plugin.run()), value) });
   refused(() => plugin.u8(1), "PluginClosedError", "the plugin is closed, since it failed: undefined");
+});
+
+test("errors have their names, in what they print as well", async ({ start, ...classes }) => {
+  for (const name of ["PluginError", "GuestError", "GuestFault", "GuestPanic", "PluginClosedError"]) {
+    const error = new classes[name]("what", "src/lib.rs", 1, 2);
+    same(error.name, name);
+    same(Object.keys(error).includes("name"), false);
+    same(String(error), `${name}: what`);
+    if (error.stack.includes("what")) same(error.stack.startsWith(`${name}: what`), true);
+  }
 });
 
 test("whatever the host throws arrives", async ({ start }) => {
@@ -596,6 +611,13 @@ test("a list that comes back is a copy", async ({ start }) => {
   plugin.grow(1);
   same(first, Float64Array.of(1, 2));
   same(first.buffer.byteLength, 16);
+});
+
+test("what only looks like an array is none", async ({ start }) => {
+  const plugin = await start();
+  const alike = { [Symbol.toStringTag]: "Uint8Array", length: 2 ** 31 };
+  refused(() => plugin.bytes(alike), "TypeError", "is an object of class Object, expected an array of type Uint8Array");
+  same(plugin.closed, false);
 });
 
 test("arrays from another realm are arrays", async ({ start }) => {

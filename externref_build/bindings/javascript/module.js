@@ -1,19 +1,30 @@
 /** Root of all that a plugin itself does wrong, but for the engine's own traps. */
 export class PluginError extends Error {
-  constructor(message, options) {
-    super(message, options);
-    this.name = new.target.name;
+  static {
+    this.prototype.name = "PluginError";
   }
 }
 
 /** A function of the plugin failed: the `Err` of its result. The plugin stays usable. */
-export class GuestError extends PluginError {}
+export class GuestError extends PluginError {
+  static {
+    this.prototype.name = "GuestError";
+  }
+}
 
 /** The plugin broke the rules of its interface. */
-export class GuestFault extends PluginError {}
+export class GuestFault extends PluginError {
+  static {
+    this.prototype.name = "GuestFault";
+  }
+}
 
 /** The plugin panicked, and is closed. */
 export class GuestPanic extends PluginError {
+  static {
+    this.prototype.name = "GuestPanic";
+  }
+
   constructor(message, file, line, column) {
     super(message);
     this.file = file;
@@ -23,7 +34,11 @@ export class GuestPanic extends PluginError {
 }
 
 /** The plugin was closed, by its host or by what stopped it. */
-export class PluginClosedError extends PluginError {}
+export class PluginClosedError extends PluginError {
+  static {
+    this.prototype.name = "PluginClosedError";
+  }
+}
 
 const encoder = new TextEncoder();
 
@@ -45,7 +60,11 @@ const isScalar = (value) => {
   return point > 0xffff ? value.length === 2 : value.length === 1 && (point < 0xd800 || point > 0xdfff);
 };
 
-const isArray = (Kind, value) => value instanceof Kind || value?.[Symbol.toStringTag] === Kind.name;
+const isSingle = (value) =>
+  typeof value === "number" && (Number.isFinite(Math.fround(value)) || !Number.isFinite(value));
+
+const isArray = (Kind, value) =>
+  value instanceof Kind || (ArrayBuffer.isView(value) && value[Symbol.toStringTag] === Kind.name);
 
 const shown = (value) => {
   if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);

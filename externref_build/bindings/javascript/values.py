@@ -52,6 +52,7 @@ def _wide(low: int, high: int, normal: str) -> Plain:
 
 
 _NUMBER: Final = Plain("number", "a number", 'typeof {} !== "number"')
+_SINGLE: Final = Plain("number", "a number in the range of f32", "!isSingle({})", ranged="number")
 _S32: Final = _small(-(2**31), 2**31 - 1, "{} | 0")
 _U32: Final = _small(0, 2**32 - 1, "{} >>> 0")
 
@@ -69,7 +70,7 @@ PLAIN: Final[dict[str, Plain]] = {
     "ptr": _U32,
     "s64": _wide(-(2**63), 2**63 - 1, "BigInt.asIntN(64, {})"),
     "u64": _wide(0, 2**64 - 1, "BigInt.asUintN(64, {})"),
-    "f32": _NUMBER,
+    "f32": _SINGLE,
     "f64": _NUMBER,
 }
 
@@ -87,7 +88,7 @@ _OPAQUE_64: Final = Plain(
     ranged="bigint",
 )
 
-_OPAQUE_TYPES: Final[dict[ValType | None, Plain]] = {I32: _OPAQUE_32, I64: _OPAQUE_64, F32: _NUMBER, F64: _NUMBER}
+_OPAQUE_TYPES: Final[dict[ValType | None, Plain]] = {I32: _OPAQUE_32, I64: _OPAQUE_64, F32: _SINGLE, F64: _NUMBER}
 
 ARRAYS: Final = {
     "s8": "Int8Array",
