@@ -8,7 +8,7 @@ import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -269,6 +269,15 @@ def test_references_to_mapped_types_are_of_their_class(tmp_path: Path, public: b
         db.answer = "no row"
         with pytest.raises(TypeError, match=r"db\.next of the host returned 'no row', expected a Row or None"):
             plugin.next(row)
+
+
+def test_a_class_of_another_name_than_the_type_is_named(tmp_path: Path) -> None:
+    host = bind(tmp_path, ROWS, types={"Row": "shapes:Other"}, shapes=SHAPES)
+    with (
+        host.Plug.load(SimpleNamespace(next=lambda row: row)) as plugin,
+        pytest.raises(TypeError, match=r"next: row is 5, expected a Row \(\w+\.shapes\.Other\)"),
+    ):
+        plugin.next(5)
 
 
 @pytest.mark.parametrize(

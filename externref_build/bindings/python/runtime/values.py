@@ -131,6 +131,8 @@ class _Reference(_Type):
         self.refuses_null = not null and self.kind is object
         self.is_checked = self.kind is not object
         self.one = f"{'an' if name[:1] in 'AEIO' else 'a'} {name}" if name else "a reference"
+        if self.is_checked and self.kind.__name__ != name:
+            self.one += f" ({self.kind.__module__}.{self.kind.__qualname__})"
 
     def prepare(self, value: Any) -> Any:
         if value is None and not self.null:
