@@ -22,9 +22,10 @@ from externref_build.errors import (
     TargetNotInstalledError,
     ToolchainError,
 )
-from externref_build.guests.cargo import build_guest, cargo_passthrough
+from externref_build.guests.cargo import cargo_passthrough, compile_guest, plan_guest
 from externref_build.guests.cargo_config import CargoConfig, read_cargo_config
 from externref_build.guests.manifest import default_name, guest_sources
+from externref_build.guests.module import GuestModule
 from externref_build.guests.profiles import has_debug_info
 from externref_build.guests.remap import dependency_flags
 from externref_build.guests.run import run
@@ -54,6 +55,10 @@ def project(folder: Path, files: Mapping[str, str], **keys: str) -> ModuleConfig
     write(folder, {"pyproject.toml": '[tool.externref]\npackage = "plugin"\n' + "\n".join(lines)})
     (module,) = load_config(folder, environ={}).modules
     return module
+
+
+def build_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestModule:
+    return compile_guest(plan_guest(module, environ=environ), environ=environ)
 
 
 def plugin(folder: Path, source: str = EXPORT, manifest: str = PLUGIN, **keys: str) -> ModuleConfig:

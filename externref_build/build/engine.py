@@ -18,8 +18,9 @@ from externref_build.build.progress import Progress
 from externref_build.config import Config, ModuleConfig
 from externref_build.errors import ConfigError, ExternrefBuildError, InvalidResultError, OutputError
 from externref_build.guests.c_sources import module_name
-from externref_build.guests.cargo import GuestModule, GuestPlan, compile_guest, plan_guest
+from externref_build.guests.cargo import GuestPlan, compile_guest, plan_guest
 from externref_build.guests.manifest import default_name
+from externref_build.guests.module import GuestModule
 from externref_build.output import write_whole
 from externref_build.wasm.custom import custom_contents, is_dwarf, name_debug_file, without_custom
 from externref_build.wording import plural

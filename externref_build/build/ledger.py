@@ -21,10 +21,11 @@ from externref_build.build.engine import BuildResult
 from externref_build.config import ModuleConfig
 from externref_build.errors import ExternrefBuildError
 from externref_build.guests.c_sources import source_files
-from externref_build.guests.cargo import GuestModule, GuestPlan
+from externref_build.guests.cargo import GuestPlan
 from externref_build.guests.cargo_config import config_paths
 from externref_build.guests.crates import Crate
 from externref_build.guests.manifest import guest_sources
+from externref_build.guests.module import GuestModule
 from externref_build.guests.sdk import WORKSPACE_FOLDER, sdk_digest
 from externref_build.guests.steps import read_depfile
 from externref_build.output import write_whole

@@ -21,6 +21,7 @@ from externref_build.errors import ArtifactError, ConfigError, GuestBuildError
 from externref_build.guests.cargo_config import read_cargo_config
 from externref_build.guests.crates import Crate, compiled_packages, linked_crates, ordinary_crates
 from externref_build.guests.manifest import read_manifest
+from externref_build.guests.module import GuestModule
 from externref_build.guests.remap import add_rustc_flags, dependency_flags, needs_workspace_flags, workspace_flags
 from externref_build.guests.resolve import METADATA, patch_for, resolution_arguments, resolve
 from externref_build.guests.run import run
@@ -53,25 +54,6 @@ class GuestPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class GuestModule:
-    """The module that a guest's toolchain made, as the linker left it."""
-
-    path: Path
-    name: str
-    """The name of the crate's target, which is the default name of the output; of other guests, the output's."""
-    target: str
-    """The target it was compiled for, by Rust's name."""
-    fresh: bool
-    """Whether it was there from an earlier build."""
-    workspace_root: Path
-    """Folder of the workspace that cargo compiled it in; of other guests, the project's."""
-    crates: tuple[Crate, ...]
-    """What it was linked from, the guest's own crate first; empty for guests in C and C++."""
-    tools: tuple[str, ...]
-    """What compiled it: name and version of each tool, as it tells them."""
-
-
-@dataclass(frozen=True, slots=True)
 class _Choice:
     """The target of a package that becomes the module."""
 
@@ -79,15 +61,6 @@ class _Choice:
     name: str
     flags: tuple[str, ...]
     """How ``cargo rustc`` selects it."""
-
-
-def build_guest(module: ModuleConfig, *, environ: Mapping[str, str]) -> GuestModule:
-    """Compile the guest of a module and return what cargo made.
-
-    Raises ToolchainError if something is missing, GuestBuildError if cargo fails, ArtifactError if there is not exactly
-    one module to take.
-    """
-    return compile_guest(plan_guest(module, environ=environ), environ=environ)
 
 
 def plan_guest(module: ModuleConfig, *, environ: Mapping[str, str], loudness: Sequence[str] = ()) -> GuestPlan:
@@ -111,7 +84,7 @@ def plan_guest(module: ModuleConfig, *, environ: Mapping[str, str], loudness: Se
     last_flags = workspace_flags(root, Path(metadata["target_directory"]))
     if needs_workspace_flags(module.profile, read_manifest(root / "Cargo.toml"), config):
         flags += last_flags
-    flag_arguments, flag_environ = add_rustc_flags(flags, config, target, cfg, environ)
+    flag_arguments, flag_variables = add_rustc_flags(flags, config, target, cfg, environ)
     argv = (
         *toolchain.cargo,
         "rustc",
@@ -124,11 +97,10 @@ def plan_guest(module: ModuleConfig, *, environ: Mapping[str, str], loudness: Se
         "--",
         *last_flags,
     )
-    added = {name: value for name, value in flag_environ.items() if environ.get(name) != value}
     crates = ordinary_crates(metadata, choice.package_id)
     tools = (toolchain.cargo_version, toolchain.rustc_version)
     return GuestPlan(
-        argv, folder, added, choice.package_id, choice.name, target, root, toolchain.sysroot, crates, tools
+        argv, folder, flag_variables, choice.package_id, choice.name, target, root, toolchain.sysroot, crates, tools
     )
 
 

@@ -22,12 +22,12 @@ from typing import Literal
 from externref_build.config import ModuleConfig
 from externref_build.errors import ConfigError, GuestBuildError
 from externref_build.guests.c_sources import CXX_SUFFIXES, find_sources, module_name
-from externref_build.guests.cargo import GuestModule
 from externref_build.guests.client.declarations import merge
 from externref_build.guests.client.glue import glue
 from externref_build.guests.client.reader import read_client
 from externref_build.guests.client.shadow import shadow
 from externref_build.guests.compiler import Compiler, find_compiler
+from externref_build.guests.module import GuestModule
 from externref_build.guests.run import run
 from externref_build.guests.sdk import WORKSPACE_FOLDER, own_folder
 from externref_build.guests.steps import Step, depfile_of, is_fresh, remember

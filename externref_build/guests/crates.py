@@ -82,15 +82,20 @@ def linked_crates(crates: Sequence[Crate], compiled: Collection[str]) -> tuple[C
     return tuple(crate for crate in linked.values() if crate.id in reached)
 
 
+def locked_packages(lock: Path) -> list[dict[str, Any]]:
+    """Return the packages that a Cargo.lock records; none if it cannot be read."""
+    try:
+        packages: list[dict[str, Any]] = parse_toml(lock.read_text(encoding="utf-8")).get("package", [])
+    except (OSError, ValueError):
+        return []
+    return packages
+
+
 def locked_checksums(lock: Path) -> dict[tuple[str, str, str | None], str]:
     """Return the SHA-256 that a Cargo.lock records, by name, version and source; none if it cannot be read."""
-    try:
-        packages = parse_toml(lock.read_text(encoding="utf-8")).get("package", [])
-    except (OSError, ValueError):
-        return {}
     return {
         (package["name"], package["version"], package.get("source")): package["checksum"]
-        for package in packages
+        for package in locked_packages(lock)
         if "checksum" in package
     }
 

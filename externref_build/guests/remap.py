@@ -75,7 +75,7 @@ def _names(folder: Path) -> Iterator[str]:
 def add_rustc_flags(
     flags: tuple[str, ...], config: CargoConfig, target: str, cfg: frozenset[str], environ: Mapping[str, str]
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Append flags to the source from which cargo will take its flags; return arguments and environment of cargo.
+    """Append flags to the source from which cargo will take its flags; return arguments and variables for cargo.
 
     The first of these that is there is the source: ``CARGO_ENCODED_RUSTFLAGS``, ``RUSTFLAGS``, ``target.*.rustflags``,
     ``build.rustflags``. ``cfg`` are the target's cfg values as rustc prints them.
@@ -83,11 +83,11 @@ def add_rustc_flags(
     for variable, separator in (("CARGO_ENCODED_RUSTFLAGS", "\x1f"), ("RUSTFLAGS", " ")):
         if variable in environ:
             given = [flag for flag in environ[variable].split(separator) if flag]
-            return (), {**environ, "CARGO_ENCODED_RUSTFLAGS": "\x1f".join([*given, *flags])}
+            return (), {"CARGO_ENCODED_RUSTFLAGS": "\x1f".join([*given, *flags])}
     keys = ("target", target, "rustflags") if config.has_target_flags(target, cfg) else ("build", "rustflags")
     if not config.is_text(*keys):
-        return ("--config", f"{'.'.join(keys)}={json.dumps(flags, ensure_ascii=False)}"), dict(environ)
+        return ("--config", f"{'.'.join(keys)}={json.dumps(flags, ensure_ascii=False)}"), {}
     # Cargo appends the variable of a key to whatever its files say, but splits it at every space.
     variable = "_".join(("CARGO", *keys)).upper().replace("-", "_")
     given = environ.get(variable, "").split()
-    return (), {**environ, variable: " ".join([*given, *(flag for flag in flags if " " not in flag)])}
+    return (), {variable: " ".join([*given, *(flag for flag in flags if " " not in flag)])}

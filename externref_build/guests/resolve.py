@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from externref_build.config import ModuleConfig, parse_toml
+from externref_build.config import ModuleConfig
 from externref_build.errors import GuestBuildError
 from externref_build.guests.cargo_config import config_arguments
+from externref_build.guests.crates import locked_packages
 from externref_build.guests.run import run
 from externref_build.guests.sdk import SDK_CRATE, provide_sdk, sdk_patch_arguments, sdk_version
 from externref_build.guests.toolchain import Toolchain
@@ -112,11 +113,7 @@ def needs_sdk(members: Mapping[str, Any]) -> bool:
 
 def _locked_sdk(lock: Path) -> str | None:
     """Return the version of the guest crate that a lock file records."""
-    try:
-        packages = parse_toml(lock.read_text(encoding="utf-8")).get("package", [])
-    except (OSError, ValueError):
-        return None
-    return next((package["version"] for package in packages if package.get("name") == SDK_CRATE), None)
+    return next((package["version"] for package in locked_packages(lock) if package.get("name") == SDK_CRATE), None)
 
 
 def _require_lock(module: ModuleConfig, lock: Path) -> None:
