@@ -46,6 +46,7 @@ _OWN: Final = frozenset(
         "PluginClosedError",
         "PluginError",
         "Source",
+        "Unshared",
         "Wasi",
         "brand",
         "load",
@@ -104,6 +105,11 @@ export interface Opaque<Name extends string> {
 }
 
 """
+_UNSHARED: Final = """\
+/** An array that shares its memory with no other thread: from TypeScript 5.7 on, a `Uint8Array<ArrayBuffer>`. */
+export type Unshared<Kind extends { slice(): unknown }> = ReturnType<Kind["slice"]>;
+
+"""
 _CLASS: Final = """\
 /** A class, or another object that says what its instances are. */
 export type Class<Instance> =
@@ -125,6 +131,13 @@ def declarations(model: Model, file_name: str, types: Mapping[str, str]) -> str:
     """
     _check_types(model, types)
     writer = _Writer(model, types)
+    own = [
+        *(writer.members_of(resource) for resource in writer.classes),
+        *(writer.module(entry) for entry in model.imports),
+        writer.imports(),
+        writer.plugin(),
+        writer.load(),
+    ]
     parts = [
         comment(f"The plugin {file_name}, for TypeScript. {MADE_BY}"),
         '/// <reference lib="esnext.disposable" />\n\n',
@@ -133,12 +146,9 @@ def declarations(model: Model, file_name: str, types: Mapping[str, str]) -> str:
         _SOURCE,
         _OPAQUE if writer.resources else "",
         _CLASS if writer.classes else "",
+        _UNSHARED if any("Unshared<" in part for part in own) else "",
         _WASI if model.uses_wasi else "",
-        *(writer.members_of(resource) for resource in writer.classes),
-        *(writer.module(entry) for entry in model.imports),
-        writer.imports(),
-        writer.plugin(),
-        writer.load(),
+        *own,
     ]
     return "".join(parts)
 
@@ -210,7 +220,8 @@ class _Writer:
             params = _spelled([f"argument{index}" for index, _ in enumerate(arguments, 1)], arguments)
             spelled = f"({params}) => {self._result(value_type.results, (), given=False, of_member=of_member)}"
             return f"({spelled}) | null" if value_type.nullable else spelled
-        return values.typescript(value_type, core)
+        spelled = values.typescript(value_type, core)
+        return f"Unshared<{spelled}>" if values.is_list(value_type) and not given else spelled
 
     def _result(
         self, types: Sequence[ValueType], core: Sequence[ValType], *, given: bool, of_member: bool = False
