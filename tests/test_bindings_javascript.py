@@ -823,6 +823,22 @@ def test_comments_are_carried_over(echo: Path) -> None:
     assert "  /** Runs what the host likes. */\n  readonly run: () => void;" in text
 
 
+def test_functions_that_can_fail_say_so(tmp_path: Path) -> None:
+    core = '(import "host" "read" (func (param i32)))'
+    module = assemble(
+        f'(module {core} (import "externref.host" "fail" (func (param i32 i32))) (memory (export "memory") 1)'
+        '(func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable) (func (export "run")))',
+        imported("host", "read", [], error="str"),
+        exported("run", [], error="str", doc="Runs."),
+    )
+    write_bindings(tmp_path, module)
+    text = (tmp_path / "plug.d.ts").read_text(encoding="utf-8")
+    assert (
+        "  /** What it throws reaches the plugin as an error with its message. */\n  readonly read: () => void;" in text
+    )
+    assert "  /**\n   * Runs.\n   *\n   * @throws GuestError\n   */\n  readonly run: () => void;" in text
+
+
 # Strings of the engine
 
 STRING_FUNCTIONS: dict[str, tuple[str, str, list[list[Any]]]] = {

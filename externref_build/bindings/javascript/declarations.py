@@ -253,7 +253,7 @@ class _Writer:
         gettable = {found.name for found in self.classes[resource] if found.kind == "get"}
         for found in self.classes[resource]:
             function, rest = found.function, found.function.params[1:]
-            lines.append(comment(function.doc or "", "  "))
+            lines.append(_about(function))
             if found.kind == "method":
                 result = self._result(function.results, function.core.results, given=True, of_member=True)
                 params = self._params(rest, given=False, of_member=True)
@@ -290,7 +290,7 @@ class _Writer:
         """Declare what a host provides under one name."""
         lines = []
         for function in module.functions:
-            lines.append(comment(function.doc or "", "  "))
+            lines.append(_about(function))
             lines.append(f"  readonly {member(function.name)}: {self._function(function, given=True)};\n")
         names = dict.fromkeys(found.resource or found.name for found in module.members)
         for name in names:
@@ -372,7 +372,7 @@ class _Writer:
         names = export_names(function.name for function in self.model.exports)
         lines = []
         for function in self.model.exports:
-            lines.append(comment(function.doc or "", "  "))
+            lines.append(_about(function))
             lines.append(f"  readonly {member(names[function.name])}: {self._function(function, given=False)};\n")
         lines.append(_PLUGIN_OWN)
         lines += [_LIVE_REFERENCES] * bool(self.model.reference_tables)
@@ -396,6 +396,15 @@ class _Writer:
             f"{about}export function load{every}(\n  imports{optional}: Imports{self._arguments(imported)},\n"
             f"  source?: Source,\n): Promise<Plugin{self._arguments(exported)}>;\n"
         )
+
+
+def _about(function: Function) -> str:
+    """Spell what is said of a function: the guest's own words, and how it fails."""
+    fails = "@throws GuestError"
+    if function.module is not None:
+        fails = "What it throws reaches the plugin as an error with its message."
+    said = [function.doc or "", fails if function.fallible else ""]
+    return comment("\n\n".join(filter(None, said)), "  ")
 
 
 def _bracketed(parameters: Iterable[str]) -> str:
