@@ -514,7 +514,7 @@ pub extern "C" fn export(point: Option<Vector3>) -> Entry {
 def test_an_alias_without_its_mark_is_a_compile_error(toolchain: None, test_cache: Path, tmp_path: Path) -> None:
     done = cargo_check(UNMARKED, test_cache, tmp_path)
     assert done.returncode != 0
-    for line, name in ((17, "& Entry"), (22, "Option < Vector3 >"), (22, "Entry")):
+    for line, name in ((17, "&Entry"), (22, "Option<Vector3>"), (22, "Entry")):
         assert f"`{name}` passes as a reference: mark it with `#[resource]`" in done.stderr
         assert f"src/lib.rs:{line}:" in done.stderr
     assert done.stderr.count("passes as a reference") == done.stderr.count("error[E0080]") == 3
@@ -527,11 +527,13 @@ type Text = String;
 pub enum Row {}
 #[repr(transparent)]
 pub struct Plain(u32);
+pub struct Pair(f32, f32);
 
 #[externref]
 extern "C" {
     fn fine(a: Plain, b: Option<&Plain>, c: Option<extern "C" fn()>, d: *const Row, #[resource = false] e: &Row);
     fn import(row: &Row, texts: Cow<str>);
+    fn small(pair: Pair) -> Box<str>;
 }
 
 #[externref]
@@ -546,20 +548,51 @@ def test_what_is_no_single_value_is_a_compile_error(toolchain: None, test_cache:
     done = cargo_check(NO_VALUE, test_cache, tmp_path)
     assert done.returncode != 0
     for line, words in (
-        (12, "`& Row` points to nothing: an object of the host is a `Resource`"),
-        (12, "`Cow < str >` is more than one value"),
-        (17, "`Row` holds nothing: an object of the host is a `Resource`"),
-        (17, "`Option < Option < f64 > >` is more than one value"),
-        (17, "`Text` is more than one value"),
+        (13, "`&Row` points to nothing: an object of the host is a `Resource`"),
+        (13, "`Cow<str>` is more than one value"),
+        (14, "`Pair` is more than one value"),
+        (14, "`Box<str>` is more than one value"),
+        (19, "`Row` holds nothing: an object of the host is a `Resource`"),
+        (19, "`Option<Option<f64>>` is more than one value"),
+        (19, "`Text` is more than one value"),
     ):
         assert words in done.stderr
         assert f"src/lib.rs:{line}:" in done.stderr
-    assert done.stderr.count("error[E0080]") == 5
+    assert done.stderr.count("error[E0080]") == 7
+
+
+@pytest.mark.parametrize(
+    ("declaration", "message", "place"),
+    [
+        pytest.param("fn import(a: &Missing);", "cannot find type `Missing`", "src/lib.rs:8:19", id="unknown type"),
+        pytest.param("fn import(a: u32) -> Result<u32>;", "mismatched types", "src/lib.rs:8:26", id="other error"),
+    ],
+)
+def test_a_wrong_type_is_one_error_at_its_place(
+    declaration: str, message: str, place: str, toolchain: None, test_cache: Path, tmp_path: Path
+) -> None:
+    source = f"""
+use externref_guest::externref;
+pub type Result<T> = std::result::Result<T, std::fmt::Error>;
+
+#[externref]
+#[link(wasm_import_module = "host")]
+extern "C" {{
+    {declaration}
+}}
+"""
+    done = cargo_check(source, test_cache, tmp_path)
+    assert done.returncode != 0
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error") and "could not compile" not in line]
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert f"--> {place}" in done.stderr
 
 
 def cargo_check(source: str, test_cache: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     (folder / "src").mkdir()
-    (folder / "Cargo.toml").write_text(MANIFEST.format(name="checked", lib="[workspace]", dependency=""))
+    manifest = MANIFEST.format(name="checked", lib="[workspace]", dependency="")
+    (folder / "Cargo.toml").write_text(manifest.replace('"1"', '{ version = "1", features = ["alloc"] }'))
     (folder / "src" / "lib.rs").write_text(source)
     return subprocess.run(
         ["cargo", "check", "--target", "wasm32-unknown-unknown", *sdk_patch_arguments(sdk_path())],

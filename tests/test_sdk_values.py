@@ -16,7 +16,8 @@ from externref_build.processor import Processor
 if TYPE_CHECKING:
     from conftest import CompileGuest
 
-TYPED = Path(__file__).resolve().parent / "guests" / "typed"
+GUESTS = Path(__file__).resolve().parent / "guests"
+TYPED = GUESTS / "typed"
 
 pytestmark = pytest.mark.once
 
@@ -64,8 +65,14 @@ VALUES: dict[str, list[Any]] = {
 def typed(request: pytest.FixtureRequest, compile_guest: CompileGuest) -> bytes:
     """The guest, processed."""
     target, profile = request.param
-    files = {path.relative_to(TYPED).as_posix(): path.read_text("utf-8") for path in TYPED.rglob("*") if path.is_file()}
-    return Processor().process(compile_guest(files, target=target, profile=profile).read_bytes())
+    return Processor().process(compile_guest(files_of("typed"), target=target, profile=profile).read_bytes())
+
+
+def files_of(guest: str) -> dict[str, str]:
+    folder = GUESTS / guest
+    return {
+        path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*") if path.is_file()
+    }
 
 
 def echo(value: Any) -> Any:
@@ -298,6 +305,30 @@ def test_a_failure_takes_the_place_of_any_result(typed: bytes) -> None:
             host.call(export, "missing")
     with pytest.raises(CallError, match=r"^not obtained: not there$"):
         host.call("obtained", "missing")
+    assert host.held() == []
+
+
+def test_what_is_generated_offends_no_lint_and_fails_without_parameters_too(compile_guest: CompileGuest) -> None:
+    guest = Processor().process(compile_guest(files_of("strict")).read_bytes())
+    thing = object()
+    answers: dict[str, Any] = {"host.check": None, "host.now": 4.0, "host.find": None, "host.name": "a thing"}
+
+    def answer(name: str) -> Callable[..., Any]:
+        def function(*_arguments: Any) -> Any:
+            if isinstance(answers[name], Exception):
+                raise answers[name]
+            return answers[name]
+
+        return function
+
+    host = Host(guest, {name: answer(name) for name in answers})
+    assert host.call("name_of_any") is None
+    answers["host.find"] = thing
+    assert host.call("name_of_any") == "a thing"
+    for name in ("host.find", "host.check"):
+        answers[name] = CallError(f"no {name}")
+        with pytest.raises(CallError, match=f"^no {name}$"):
+            host.call("name_of_any")
     assert host.held() == []
 
 

@@ -267,7 +267,7 @@ mod surrogate;
 ///
 /// # Arguments
 ///
-/// - `crate = path`: where this crate is found, for crates that re-export it.
+/// - `crate = path`: where this crate is found, for crates that re-export it or have another name for it.
 /// - `fake = path`, on blocks: a module with a function for each import, with the same name and parameters, that is
 ///   called in its place where the target isn't WebAssembly. The module may be missing where it is.
 ///
@@ -303,7 +303,7 @@ pub mod __private {
     pub use crate::record::{concat, json, json_length, length, u32_le, Anchor};
     #[cfg(target_family = "wasm")]
     pub use crate::resource::passing::{FromHost, ToHost, NULL};
-    pub use crate::spelling::{IsReference, Spelling, Unmarked};
+    pub use crate::spelling::{IsReference, Spelling, Spelt, Unmarked};
     #[cfg(target_family = "wasm")]
     pub use crate::surrogate::insert;
 }

@@ -19,14 +19,29 @@ impl<R: IsReference> IsReference for Option<R> {}
 #[derive(Debug)]
 pub struct Spelling<T>(PhantomData<fn() -> T>);
 
+/// Leads from a type to its [`Spelling`]. Of a type that there is not, the compiler then says no more than at its place
+/// in the signature, and once; as the argument of `Spelling` it would say more.
+pub trait Spelt {
+    /// What is known of the type.
+    type Spelling;
+}
+
+impl<T> Spelt for T {
+    type Spelling = Spelling<T>;
+}
+
 impl<R: IsReference> Spelling<R> {
     /// The type is a reference.
     pub const IS_REFERENCE: bool = true;
 }
 
 impl<T> Spelling<T> {
-    /// The type fits one core value: a number, a pointer, or a vector.
-    pub const IS_ONE_VALUE: bool = size_of::<T>() <= 8 || (size_of::<T>() == 16 && align_of::<T>() == 16);
+    /// The type looks like one core value: a number, a pointer, or a vector, which are as large as they are aligned. On
+    /// some machines without WebAssembly, numbers of 8 bytes are aligned to less.
+    pub const IS_ONE_VALUE: bool = match size_of::<T>() {
+        8 => align_of::<T>() >= align_of::<u64>(),
+        size => size <= 16 && size == align_of::<T>(),
+    };
 }
 
 impl<T> Spelling<&T> {
@@ -71,6 +86,8 @@ mod tests {
         assert!(Spelling::<Named>::IS_EMPTY && Spelling::<&Named>::IS_EMPTY && Spelling::<&mut Named>::IS_EMPTY);
         assert!(!Spelling::<u8>::IS_EMPTY && !Spelling::<&u8>::IS_EMPTY && !Spelling::<&str>::IS_EMPTY);
         assert!(Spelling::<Option<&u8>>::IS_ONE_VALUE && Spelling::<fn()>::IS_ONE_VALUE);
+        assert!(Spelling::<Option<()>>::IS_ONE_VALUE && Spelling::<std::num::Wrapping<u64>>::IS_ONE_VALUE);
         assert!(!Spelling::<[u8; 16]>::IS_ONE_VALUE && !Spelling::<std::string::String>::IS_ONE_VALUE);
+        assert!(!Spelling::<Result<u32, std::fmt::Error>>::IS_ONE_VALUE && !Spelling::<[u8; 4]>::IS_ONE_VALUE);
     }
 }

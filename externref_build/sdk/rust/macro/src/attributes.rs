@@ -107,6 +107,16 @@ pub fn is_shared(attribute: &Attribute) -> bool {
     attribute.path().is_ident("cfg") || attribute.path().is_ident("allow")
 }
 
+/// Makes each `expect` an `allow`: what it expects may occur in what is generated beside the function, and only on
+/// some targets, such as the unsafe attribute of an export.
+pub fn allow_what_is_expected(attributes: &mut [Attribute]) {
+    for attribute in attributes.iter_mut().filter(|attribute| attribute.path().is_ident("expect")) {
+        if let Meta::List(list) = &mut attribute.meta {
+            list.path = parse_quote!(allow);
+        }
+    }
+}
+
 /// The text of doc comments, a line or `#[doc = ...]` each.
 pub fn documentation(attributes: &[Attribute]) -> Vec<Expr> {
     let lines = attributes.iter().filter(|attribute| attribute.path().is_ident("doc"));

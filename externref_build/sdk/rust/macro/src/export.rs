@@ -12,7 +12,7 @@ use crate::attributes;
 use crate::errors::Errors;
 use crate::linkage;
 use crate::record::{self, Declaration};
-use crate::signature::{check_abi, Crossing, Outcome, Param, Role};
+use crate::signature::{check_abi, place_of_result, Crossing, Outcome, Param, Role};
 use crate::values::{Passing, Reference, Spelling, Value};
 
 /// Everything that an exported function is made of.
@@ -32,6 +32,7 @@ pub fn expand(mut function: ItemFn, arguments: &Arguments, errors: &mut Errors) 
         );
     }
     let mark = attributes::take_resource(&mut function.attrs, errors);
+    attributes::allow_what_is_expected(&mut function.attrs);
     let crossing = Crossing::read(Role::Export, Spelling { objects: &[] }, &mut function.sig, mark, errors);
     function.sig.abi = None;
     let Some((export_name, name)) = export.filter(|_| errors.count() == faults) else {
@@ -74,11 +75,16 @@ fn entry(function: &ItemFn, export_name: &Attribute, crossing: &Crossing, krate:
     };
     let receive = crossing.params.iter().map(|param| receive(param, ident, krate));
     let arguments = crossing.params.iter().map(argument);
-    let call = quote!(unsafe { #ident(#(#arguments),*) });
+    // Where the function returns another type than meant, as with an alias of `Result`, that is the place to show.
+    let mut called = ident.clone();
+    let place = place_of_result(&function.sig);
+    called.set_span(ident.span().located_at(place));
+    let call = quote_spanned!(place=> #called(#(#arguments),*));
+    let call = quote!(unsafe { #call });
     let result = result(function, crossing, &call, krate);
     quote! {
         #export_name
-        #[allow(unused_unsafe, unused_mut, clippy::too_many_arguments)]
+        #[allow(deprecated, unused_mut, unused_qualifications, unused_unsafe, clippy::too_many_arguments)]
         unsafe extern "C" fn __externref_export #generics (#params) #output #where_clause {
             #krate::__private::report_panics();
             #(#receive)*
@@ -171,7 +177,7 @@ fn succeeded_or_zero(function: &ItemFn, outcome: Option<&Outcome>, call: &TokenS
             }
         }
     };
-    quote_spanned! {function.sig.output.span()=>
+    quote_spanned! {place_of_result(&function.sig)=>
         match { let returned: ::core::result::Result<#ty, #krate::__private::String> = #call; returned } {
             ::core::result::Result::Ok(#returned) => #success,
             ::core::result::Result::Err(message) => {

@@ -20,7 +20,7 @@ use crate::linkage;
 use crate::members::{self, Import, Owner};
 use crate::objects;
 use crate::record::{self, Declaration};
-use crate::signature::{check_abi, Crossing, Outcome, Param, Role};
+use crate::signature::{check_abi, place_of_result, Crossing, Outcome, Param, Role};
 use crate::values::{Spelling, Value};
 
 /// The module that imports belong to where nothing is said, as in C.
@@ -230,6 +230,7 @@ impl Context<'_> {
             #refuse_unmarked
             #[cfg(target_family = "wasm")]
             {
+                #[allow(unused_qualifications, clippy::option_if_let_else)]
                 unsafe fn __externref_call #generics (#params) #output #where_clause {
                     #raw
                     #records
@@ -253,7 +254,7 @@ impl Context<'_> {
         let generics = &function.signature.generics;
         let where_clause = &generics.where_clause;
         let params = linkage::params(crossing);
-        let failure = crossing.fallible.then(|| quote!(, failure: &mut #krate::__private::Failure));
+        let failure = crossing.fallible.then(|| quote!(failure: &mut #krate::__private::Failure));
         let output = match crossing.result {
             None if !crossing.fallible => function.signature.output.to_token_stream(),
             _ => linkage::output(crossing),
@@ -281,8 +282,8 @@ impl Context<'_> {
         let ident = function.signature.ident.unraw();
         let place = format!("returned from import `{ident}` of module `{}`", self.module);
         let failure = Ident::new("failure", Span::mixed_site());
-        let place_of_failure = crossing.fallible.then(|| quote!(, &mut #failure));
-        let mut raw = quote!(__externref_import(#(#arguments),* #place_of_failure));
+        let place_of_failure = crossing.fallible.then(|| quote!(&mut #failure));
+        let mut raw = quote!(__externref_import(#(#arguments,)* #place_of_failure));
         if matches!(&crossing.result, Some(Outcome { value: Value::Reference(_), .. })) {
             raw = quote!(#krate::__private::insert(#raw));
         }
@@ -290,10 +291,16 @@ impl Context<'_> {
             return self.convert(function, crossing, &raw, &place);
         }
         let returned = Ident::new("returned", Span::mixed_site());
-        let success = self.convert(function, crossing, &returned.to_token_stream(), &place);
-        quote_spanned! {function.signature.output.span()=>
+        let (binding, success) = match crossing.result {
+            Some(_) => {
+                let success = self.convert(function, crossing, &returned.to_token_stream(), &place);
+                (quote!(let #returned =), success)
+            }
+            None => (TokenStream::new(), quote!(())),
+        };
+        quote_spanned! {place_of_result(&function.signature)=>
             let mut #failure = #krate::__private::Failure::new();
-            let #returned = #raw;
+            #binding #raw;
             match #failure.message(#place) {
                 ::core::option::Option::Some(message) => ::core::result::Result::Err(message),
                 ::core::option::Option::None => ::core::result::Result::Ok(#success),

@@ -8,17 +8,18 @@ use syn::{Path, Type};
 use crate::signature::{Crossing, Outcome, Param};
 use crate::values::{Plain, Value};
 
-/// Parameters: references and small numbers are an `i32`, text and lists are an address and a length.
+/// Parameters, each with its comma: references and small numbers are an `i32`, text and lists are an address and a
+/// length.
 pub fn params(crossing: &Crossing) -> TokenStream {
     let params = crossing.params.iter().map(|Param { ident, ty, value, .. }| match value {
-        Value::Reference(_) | Value::Narrow(_) => quote!(#ident: u32),
+        Value::Reference(_) | Value::Narrow(_) => quote!(#ident: u32,),
         Value::Buffer(_) => {
             let length = length(ident);
-            quote!(#ident: *mut u8, #length: usize)
+            quote!(#ident: *mut u8, #length: usize,)
         }
-        Value::Plain(_) => quote!(#ident: #ty),
+        Value::Plain(_) => quote!(#ident: #ty,),
     });
-    quote!(#(#params),*)
+    quote!(#(#params)*)
 }
 
 /// The type of the result, with its arrow. If the function fails, it is zero, whatever that means for the type.
@@ -52,7 +53,7 @@ pub fn refuse_unmarked(crossing: &Crossing, krate: &Path) -> TokenStream {
     let unproven = values.filter(|(_, value)| matches!(value, Value::Plain(Plain { unproven: true, .. })));
     let asserted = unproven.filter_map(|(ty, value)| {
         let general = for_all_lifetimes(ty)?;
-        let spelled = ty.to_token_stream();
+        let spelled = readable(ty);
         let message = format!(
             "`{spelled}` passes as a reference: mark it with `#[resource]`, the parameter or, for the result, the function"
         );
@@ -66,13 +67,22 @@ pub fn refuse_unmarked(crossing: &Crossing, krate: &Path) -> TokenStream {
             const _: () = {
                 #[allow(unused_imports)]
                 use #krate::__private::Unmarked as _;
-                ::core::assert!(!#krate::__private::Spelling::<#general>::IS_REFERENCE, #message);
-                ::core::assert!(!#krate::__private::Spelling::<#general>::IS_EMPTY, #empty);
-                ::core::assert!(#krate::__private::Spelling::<#general>::IS_ONE_VALUE, #large);
+                ::core::assert!(!<#general as #krate::__private::Spelt>::Spelling::IS_REFERENCE, #message);
+                ::core::assert!(!<#general as #krate::__private::Spelt>::Spelling::IS_EMPTY, #empty);
+                ::core::assert!(<#general as #krate::__private::Spelt>::Spelling::IS_ONE_VALUE, #large);
             };
         })
     });
     quote!(#(#asserted)*)
+}
+
+/// The type as its author would write it.
+fn readable(ty: &Type) -> String {
+    let mut spelled = ty.to_token_stream().to_string();
+    for (spaced, close) in [(" :: ", "::"), (" < ", "<"), (" >", ">"), (" ,", ","), ("& ", "&"), (":: ", "::")] {
+        spelled = spelled.replace(spaced, close);
+    }
+    spelled
 }
 
 /// The type with `'static` for each lifetime, so that it can stand in a constant; none if it binds lifetimes itself.

@@ -136,6 +136,7 @@ impl Member {
                         this.attrs.push(parse_quote!(#[resource]));
                     }
                 }
+                Some(FnArg::Receiver(_)) => {} // refused with all others
                 Some(other) => errors.push(other, THIS),
                 None => errors.push(&signature.ident, THIS),
             }

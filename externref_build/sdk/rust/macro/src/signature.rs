@@ -3,12 +3,13 @@
 use proc_macro2::Span;
 use quote::{format_ident, ToTokens};
 use syn::ext::IdentExt;
-use syn::{Abi, FnArg, GenericParam, Ident, Pat, ReturnType, Signature, Type};
+use syn::spanned::Spanned;
+use syn::{parse_quote, Abi, FnArg, GenericParam, Ident, Pat, ReturnType, Signature, Type};
 
 use crate::attributes;
 use crate::buffers::require_alloc;
 use crate::errors::Errors;
-use crate::values::{bare, last_is, type_arguments, Passing, Spelling, Value};
+use crate::values::{bare, last_is, type_arguments, unsized_fault, Passing, Spelling, Value};
 
 /// From whose side the guest's function is seen.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,14 +62,12 @@ impl Crossing {
         for (index, input) in signature.inputs.iter_mut().enumerate() {
             let parameter = match input {
                 FnArg::Receiver(receiver) => {
-                    errors.push(
-                        receiver,
-                        "a method cannot cross the boundary: only a free function has all its values in its parameters",
-                    );
+                    errors.push(receiver, if role == Role::Import { THIS_IS_NO_SELF } else { NO_METHOD });
                     continue;
                 }
                 FnArg::Typed(parameter) => parameter,
             };
+            let refused = refuse_unsized(&mut parameter.ty, errors);
             for attribute in
                 parameter.attrs.iter().filter(|it| it.path().is_ident("cfg") || it.path().is_ident("cfg_attr"))
             {
@@ -80,7 +79,7 @@ impl Crossing {
             let mark = attributes::take_resource(&mut parameter.attrs, errors);
             let value = spelling.classify(&parameter.ty, mark, errors);
             refuse_leaking_parameter(role, &value, &parameter.ty, errors);
-            if let Value::Buffer(buffer) = &value {
+            if let (Value::Buffer(buffer), false) = (&value, refused) {
                 buffer.check(role, false, &parameter.ty, errors);
             }
             let mut ident = own_name(&parameter.pat).cloned().unwrap_or_else(|| invented_name(index, &names));
@@ -88,7 +87,11 @@ impl Crossing {
             ident.set_span(Span::mixed_site().located_at(ident.span()));
             params.push(Param { name: ident.unraw().to_string(), ident, ty: (*parameter.ty).clone(), value });
         }
-        let (result, fallible) = outcome(role, spelling, signature, mark, errors);
+        let refused = match &mut signature.output {
+            ReturnType::Type(_, returned) => refuse_unsized(returned, errors),
+            ReturnType::Default => false,
+        };
+        let (result, fallible) = if refused { (None, false) } else { outcome(role, spelling, signature, mark, errors) };
         Crossing { params, result, fallible }
     }
 
@@ -103,6 +106,26 @@ impl Crossing {
         flags.extend(self.result.iter().map(|result| result.value.is_reference()));
         flags
     }
+}
+
+/// Where a reader looks for what a function returns.
+pub fn place_of_result(signature: &Signature) -> Span {
+    match &signature.output {
+        ReturnType::Type(_, ty) => ty.span(),
+        ReturnType::Default => signature.ident.span(),
+    }
+}
+
+const NO_METHOD: &str = "a method cannot cross the boundary: only a free function has all its values in its parameters";
+const THIS_IS_NO_SELF: &str =
+    "nothing says here which type `self` is: the object of a member is its first parameter, `this: &Type`";
+
+/// Refuses text and lists that no `&` stands before, and puts one there, so that the compiler has nothing to add.
+fn refuse_unsized(ty: &mut Type, errors: &mut Errors) -> bool {
+    let Some(message) = unsized_fault(ty) else { return false };
+    errors.push(&ty, message);
+    *ty = parse_quote!(&'static #ty);
+    true
 }
 
 /// Refuses another calling convention than C's.

@@ -242,6 +242,15 @@ fn is_result(path: &TypePath) -> bool {
     last_is(&path.path, &["Result"])
 }
 
+/// What is wrong with a text or list that is not behind a `&`.
+pub fn unsized_fault(ty: &Type) -> Option<&'static str> {
+    match bare(ty) {
+        Type::Path(path) if path.path.is_ident("str") => Some("text passes as `&str` or `String`"),
+        Type::Slice(_) => Some("a list passes as `&[T]` or `Vec<T>`"),
+        _ => None,
+    }
+}
+
 fn is_unsized(ty: &Type) -> bool {
     matches!(ty, Type::Slice(_) | Type::TraitObject(_)) || matches!(ty, Type::Path(path) if path.path.is_ident("str"))
 }

@@ -42,6 +42,8 @@ extern "C" {
     #[externref(method)]
     fn nameless(matrix: &Matrix);
     #[externref(method)]
+    fn on_self(&self) -> f64;
+    #[externref(method)]
     fn owned(this: Matrix);
     #[externref(method)]
     fn optional(this: Option<&Matrix>);

@@ -36,6 +36,17 @@ pub extern "C" fn no_single_value(
 
 #[externref]
 #[no_mangle]
+pub extern "C" fn without_borrow(_: str, _: [u8]) -> str {
+    loop {}
+}
+
+#[externref]
+extern "C" {
+    fn lent_without_borrow(text: str, list: [f64]);
+}
+
+#[externref]
+#[no_mangle]
 pub extern "C" fn other_texts_and_lists(
     _: &String,
     _: Option<&Vec<u8>>,
