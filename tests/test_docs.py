@@ -48,14 +48,35 @@ def test_every_command_and_option_is_documented() -> None:
             assert option in sections[name], f"{name} {option}"
 
 
-@pytest.mark.parametrize(
-    "name", ["README.md", "CHANGELOG.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
-)
+def test_every_part_of_the_package_is_explained() -> None:
+    table = text("docs/architecture.md").partition("\n| part |")[2].partition("\n\n")[0]
+    parts = {path.name for path in (ROOT / "externref_build").iterdir() if not path.name.startswith("_")}
+    explained = {name.partition("/")[0] for row in table.splitlines() for name in re.findall(r"`([\w./]+)`", row)}
+    assert parts - {"py.typed"} <= explained
+
+
+PAGES = ["*.md", "docs/*.md", "sample_crate/*.md", "examples/*/*.md", "externref_build/sdk/*/*.md"]
+
+
+def prose(page: Path) -> str:
+    return re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the names under which links lead to the headings of a page."""
+    headings = re.findall(r"^#+ (.*)", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", [str(path.relative_to(ROOT)) for pages in PAGES for path in sorted(ROOT.glob(pages))])
 def test_links_lead_somewhere(name: str) -> None:
-    prose = re.sub(r"^```.*?^```", "", text(name), flags=re.MULTILINE | re.DOTALL)
-    targets = re.findall(r"\]\(([^)#]+)\)", prose)
-    missing = [target for target in targets if "://" not in target and not ((ROOT / name).parent / target).exists()]
-    assert not missing
+    page = ROOT / name
+    for link in re.findall(r"\]\(([^)]+)\)", prose(page)):
+        if "://" not in link:
+            path, _, anchor = link.partition("#")
+            target = page.parent / path if path else page
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
 
 
 def test_the_limits_of_other_tools_are_shown_by_tests() -> None:
