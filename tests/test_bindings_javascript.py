@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,17 @@ def test_bindings_do_the_same_elsewhere(
     executable = min(npm_program(test_cache, program).glob(pattern))
     printed = run([str(executable), *arguments, "main.mjs"], tmp_path)
     assert {name: problem for name, problem in json.loads(printed).items() if problem} == {}
+
+
+@pytest.mark.matrix
+def test_deno_checks_programs_by_the_declarations(echo: Path, test_cache: Path, tmp_path: Path) -> None:
+    shutil.copytree(echo, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "package.json").unlink()
+    (tmp_path / "use.ts").write_text('import { load } from "./plug.js";\nawait load({ host: 5 });\n')
+    executable = min(npm_program(test_cache, "deno").glob("@deno/*/deno"))
+    done = subprocess.run([executable, "check", "use.ts"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "is not assignable to type 'Host" in done.stderr
 
 
 # Where the module comes from

@@ -86,7 +86,8 @@ def javascript(model: Model, file_name: str, interface: bytes, strings: ImportMo
         f"const BUILTINS = {{ builtins: [{quoted('js-string') * offered}] }};",
         "const NEEDED = [\n" + "".join(f"  {needed},\n" for needed in _needed(model)) + "];",
     ]
-    about = comment(f"The plugin {file_name}, for JavaScript. {MADE_BY}")
+    types = quote(file_name.removesuffix(".wasm") + ".d.ts")
+    about = f'// @ts-self-types="./{types}"\n' + comment(f"The plugin {file_name}, for JavaScript. {MADE_BY}")
     return about + "\n" + "\n\n".join([*constants, *pieces.needed("module.js", load), load]) + "\n"
 
 
