@@ -556,6 +556,18 @@ def test_the_guest_crate_is_supplied(tmp_path: Path, capfd: pytest.CaptureFixtur
     assert f"externref-guest v{sdk_version()} ({tmp_path}/guest/.externref-build/" in capfd.readouterr().out
 
 
+def test_commands_that_are_programs_find_the_guest_crate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin(tmp_path, manifest=USING)
+    program = tmp_path / "bin" / "cargo-clippy"
+    write(tmp_path, {"bin/cargo-clippy": '#!/bin/sh\nshift\nexec "$CARGO" rustc "$@"\n'})
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    command = ["clippy", "--lib", "--", "-D", "warnings"]
+    assert cargo_passthrough(command, folder=tmp_path / "guest", environ=os.environ) == 0
+    command[-2:] = ["--no-such-option"]
+    assert cargo_passthrough(["--quiet", *command], folder=tmp_path / "guest", environ=os.environ) == 101
+
+
 def test_cargo_keeps_its_exit_status(tmp_path: Path) -> None:
     plugin(tmp_path, "broken")
     assert cargo_passthrough(["check", "--offline"], folder=tmp_path / "guest", environ=os.environ) == 101

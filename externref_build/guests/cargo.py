@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from externref_build.config import ModuleConfig
 from externref_build.errors import ArtifactError, ConfigError, GuestBuildError
@@ -26,6 +26,9 @@ from externref_build.guests.remap import add_rustc_flags, dependency_flags, need
 from externref_build.guests.resolve import METADATA, patch_for, resolution_arguments, resolve
 from externref_build.guests.run import run
 from externref_build.guests.toolchain import choose_target, find_toolchain, require_target
+
+_HAND_OPTIONS_ON: Final = frozenset({"clippy", "hack", "miri", "nextest"})
+"""Commands that are programs of their own, to which cargo hands no ``--config`` on, and which hand theirs to cargo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,15 @@ def cargo_passthrough(arguments: Sequence[str], *, folder: Path, environ: Mappin
     query = (*toolchain.cargo, *METADATA, "--no-deps", *_option(words, "--manifest-path"))
     answer = run(query, cwd=folder, environ=environ)
     patch = patch_for(json.loads(answer.stdout)) if answer.status == 0 else ()
-    return run((*toolchain.cargo, *patch, *words), cwd=folder, environ=environ, live="all").status
+    return run((*toolchain.cargo, *_patched(words, patch)), cwd=folder, environ=environ, live="all").status
+
+
+def _patched(words: Sequence[str], patch: Sequence[str]) -> tuple[str, ...]:
+    """Return a command with the patch where it is heeded: in front, or among what a program of its own hands on."""
+    if next((word for word in words if not word.startswith("-")), None) not in _HAND_OPTIONS_ON:
+        return (*patch, *words)
+    end = words.index("--") if "--" in words else len(words)
+    return (*words[:end], *patch, *words[end:])
 
 
 def _option(words: Sequence[str], option: str) -> tuple[str, ...]:
