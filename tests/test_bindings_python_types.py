@@ -96,6 +96,7 @@ from {package}.space_host import Space
 Space.load({{"Vector3": Vector3, "origin": Vector3(1.0), "log": print}}).length_of(Vector3(2.0))
 Space.load({{"Vector3": Vector3, "origin": Vector3(1.0)}})  # wrong
 Space.load({{"Vector3": Vector3, "origin": 1.0, "log": print}})  # wrong
+Space.load({{"Vector3": float, "origin": Vector3(1.0), "log": print}})  # wrong
 Space.load({{"Vector3": Vector3, "origin": Vector3(1.0), "log": print}}).length_of(2.0)  # wrong
 """
 SCENE = """

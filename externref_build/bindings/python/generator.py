@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from textwrap import indent
 from typing import Final
 
@@ -38,7 +38,7 @@ def generate(model: Model, *, name: str, types: Mapping[str, str] | None = None)
     spelling = _spelling(model, names, mapped)
     body = [
         "\n".join(_new_type(resource, names) for resource in model.resources if resource not in mapped),
-        *(_host(module, names, spelling) for module in model.imports),
+        *(_host(module, names, spelling, mapped) for module in model.imports),
         _plugin(model, name, names, spelling),
     ]
     public = sorted({names.plugin, *names.hosts.values(), *names.resources.values(), *PUBLIC})
@@ -121,9 +121,9 @@ def _new_type(resource: str, names: Names) -> str:
     return f'{name} = NewType("{name}", object)'
 
 
-def _host(module: ImportModule, names: Names, spelling: Spelling) -> str:
+def _host(module: ImportModule, names: Names, spelling: Spelling, mapped: Container[str]) -> str:
     if module.members:
-        return _dictionary(module, names, spelling)
+        return _dictionary(module, names, spelling, mapped)
     lines = [f"class {names.hosts[module.name]}(Protocol):"]
     lines.append(indent(docstring(f"What the plugin imports from `{module.name}`."), "    "))
     for function, method in method_names(module):
@@ -143,11 +143,11 @@ def _failure(function: Function) -> str:
     return "Any `Exception` reaches the plugin as an error with its text." if function.module else "Raises GuestError."
 
 
-def _dictionary(module: ImportModule, names: Names, spelling: Spelling) -> str:
+def _dictionary(module: ImportModule, names: Names, spelling: Spelling, mapped: Container[str]) -> str:
     """Spell the type of the dictionary with the objects that a host allows."""
     entries: dict[str, str] = {}
     for name in _classes(module):
-        entries[name] = f"type[{names.resources[name]}]" if name in spelling.checked.values() else "type[Any]"
+        entries[name] = f"type[{names.resources[name]}]" if name in mapped else "type[Any]"
     entries.update(dict.fromkeys(sorted(module.namespaces), "Any"))
     for member in _globals(module):
         entries[member.name] = _result(member.function, spelling, to_guest=True)
