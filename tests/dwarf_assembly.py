@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from moving import join, uleb
+from moving import join
+from plugins import leb128
 
 COMPILE_UNIT, SUBPROGRAM, VARIABLE = 0x11, 0x2E, 0x34
 STMT_LIST, LOW_PC, HIGH_PC, ENTRY_PC, RANGES, LOCATION = 0x10, 0x11, 0x12, 0x52, 0x55, 0x02
@@ -28,7 +29,7 @@ def u32(value: int) -> bytes:
 
 def code_section() -> bytes:
     bodies = [b"\x00" + _PUSH_AND_DROP * count + b"\x0b" for count in CODE_COUNTS]
-    return uleb(len(bodies)) + b"".join(uleb(len(body)) + body for body in bodies)
+    return leb128(len(bodies)) + b"".join(leb128(len(body)) + body for body in bodies)
 
 
 def function_starts() -> list[tuple[int, int]]:
@@ -36,7 +37,7 @@ def function_starts() -> list[tuple[int, int]]:
     result, offset = [], 1
     for count in CODE_COUNTS:
         size = 2 + 3 * count
-        start = offset + len(uleb(size))
+        start = offset + len(leb128(size))
         offset = start + size
         result.append((start, offset))
     return result
@@ -51,7 +52,7 @@ def module(**sections: bytes) -> bytes:
     """Make a module of three functions, with debug sections by their names without `.debug_`."""
     types = b"\x01\x60\x00\x00"
     count = len(CODE_COUNTS)
-    head = [(1, "", types), (3, "", uleb(count) + bytes(count)), (10, "", code_section())]
+    head = [(1, "", types), (3, "", leb128(count) + bytes(count)), (10, "", code_section())]
     return join([*head, *((0, f".debug_{name}", content) for name, content in sections.items())])
 
 
@@ -68,10 +69,10 @@ def entries(version: int, *described: tuple[int, Sequence[Attribute]]) -> dict[s
     """Make `.debug_abbrev` and `.debug_info` of entries, of which all others are children of the first."""
     abbreviations, body = b"", b""
     for code, (tag, attributes) in enumerate(described, 1):
-        abbreviations += uleb(code) + uleb(tag) + bytes([code == 1])
-        body += uleb(code)
+        abbreviations += leb128(code) + leb128(tag) + bytes([code == 1])
+        body += leb128(code)
         for attribute, form, value in attributes:
-            abbreviations += uleb(attribute) + uleb(form)
+            abbreviations += leb128(attribute) + leb128(form)
             if form == IMPLICIT_CONST:
                 abbreviations += value
             else:

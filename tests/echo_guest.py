@@ -43,7 +43,7 @@ BODY = """
     (memory (export "memory") 1)
     (global $top (mut i32) (i32.const 4096))
     (table $refs (export "externrefs") 16 externref)
-    (func $realloc (export "cabi_realloc") (param i32 i32 i32 $size i32) (result i32) (local $at i32)
+    (func $realloc (export "cabi_realloc") (param i32 i32 i32) (param $size i32) (result i32) (local $at i32)
         (local.set $at (i32.and (i32.add (global.get $top) (i32.const 7)) (i32.const -8)))
         (global.set $top (i32.add (local.get $at) (local.get $size)))
         (if (i32.gt_u (global.get $top) (i32.mul (memory.size) (i32.const 65536)))
@@ -77,4 +77,4 @@ def echo_guest() -> bytes:
             interface.append(imported("host", prefix + name, [("value", value_type)], [value_type], **more))
             interface.append(exported(prefix + name, [("value", value_type)], [value_type], **more))
     text = f"(module {PRELUDE} {' '.join(imports)} {BODY} {' '.join(functions)})"
-    return assemble(text.replace("(param i32 i32 i32 $size i32)", "(param i32 i32 i32) (param $size i32)"), *interface)
+    return assemble(text, *interface)

@@ -15,6 +15,7 @@ from elftools.dwarf.locationlists import BaseAddressEntry as LocationBase
 from elftools.dwarf.locationlists import LocationEntry
 from elftools.dwarf.ranges import BaseAddressEntry as RangeBase
 from elftools.dwarf.ranges import RangeEntry
+from plugins import leb128
 
 from externref_build.processor.custom import is_debug_section
 from externref_build.processor.debuginfo import CodeMap, patch
@@ -35,15 +36,6 @@ def read_uleb(data: bytes, offset: int) -> tuple[int, int]:
             return value, offset
 
 
-def uleb(value: int) -> bytes:
-    result = bytearray()
-    while True:
-        value, low = value >> 7, value & 0x7F
-        result.append(low | (0x80 if value else 0))
-        if not value:
-            return bytes(result)
-
-
 def split(module: bytes) -> Iterator[tuple[int, str, bytes]]:
     """Yield id, name (of a custom section) and content of each section."""
     offset = 8
@@ -62,8 +54,8 @@ def join(sections: list[tuple[int, str, bytes]]) -> bytes:
     module = bytearray(b"\0asm\1\0\0\0")
     for section_id, name, content in sections:
         if section_id == 0:
-            content = uleb(len(name.encode())) + name.encode() + content
-        module += bytes([section_id]) + uleb(len(content)) + content
+            content = leb128(len(name.encode())) + name.encode() + content
+        module += bytes([section_id]) + leb128(len(content)) + content
     return bytes(module)
 
 
@@ -90,7 +82,7 @@ Change = Callable[[int, int, bytes], bytes]
 def move_code(code: bytes, change: Change) -> Moved:
     """Rewrite instructions of a code section; sizes of bodies follow."""
     count, offset = read_uleb(code, 0)
-    moved = Moved(bytearray(uleb(count)))
+    moved = Moved(bytearray(leb128(count)))
     for index in range(count):
         moved.at(offset)
         size, start = read_uleb(code, offset)
@@ -103,7 +95,7 @@ def move_code(code: bytes, change: Change) -> Moved:
         for number, (_, instruction, behind) in enumerate(iterate_instructions(code, first, end)):
             body.at(instruction)
             body.code += change(index, number, code[instruction:behind])
-        moved.code += uleb(len(body.code))
+        moved.code += leb128(len(body.code))
         moved.at(start)
         shift = len(moved.code)
         for old, new in body.boundaries.items():
@@ -144,7 +136,7 @@ def nops(seed: int, share: float = 0.1, at_most: int = 200) -> Change:
 
 def minimal_calls(_body: int, _number: int, raw: bytes) -> bytes:
     """Shorten the padded indices that a linker leaves in calls."""
-    return raw[:1] + uleb(read_uleb(raw, 1)[0]) if raw[0] == 0x10 else raw
+    return raw[:1] + leb128(read_uleb(raw, 1)[0]) if raw[0] == 0x10 else raw
 
 
 _READ = (

@@ -38,3 +38,19 @@ def test_debug_info_that_was_split_off(
     assert b".debug_info" not in wheel["plugin/plugin.wasm"]
     assert b"plugin.debug.wasm" in wheel["plugin/plugin.wasm"]
     assert [name for name in front.sdist() if name.endswith(".wasm")] == []
+
+
+@pytest.mark.parametrize("kind", PROJECTS)
+def test_a_source_distribution_of_half_a_guest_is_refused(
+    tmp_path: Path, builder: Path, pip_environment: dict[str, str], kind: str
+) -> None:
+    far = {
+        "guest/Cargo.toml": CARGO + '[dependencies]\nfar = { path = "../../far" }\n',
+        "../far/Cargo.toml": '[package]\nname = "far"\nversion = "0.1.0"\nedition = "2021"\n',
+        "../far/src/lib.rs": "",
+    }
+    front = Front(builder, pip_environment, write(tmp_path / "project", {**PROJECTS[kind], **far}), kind)
+    assert "plugin/plugin.wasm" in front.wheel()[0]
+    said = front.refused("build_sdist")
+    assert f"the guest needs {tmp_path / 'far'}, which lies outside the project" in said
+    assert "move the folder into the project, or depend on a version or a git repository instead of a path" in said

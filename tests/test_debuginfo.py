@@ -9,8 +9,8 @@ import pytest
 import wasmtime
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moving import Change, debug_sections, facts, minimal_calls, move, nops, split, uleb
-from plugins import HostFunctions, instantiate, process_demoted
+from moving import Change, debug_sections, facts, minimal_calls, move, nops, split
+from plugins import HostFunctions, instantiate, leb128, process_demoted
 
 from externref_build import Processor
 from externref_build.errors import DebugInfoError, UnsupportedFeatureError
@@ -211,7 +211,7 @@ LENGTH = FIRST_END - FIRST
         pytest.param([LOW, (asm.HIGH_PC, asm.SDATA, bytes([LENGTH | 0x80, 0x80, 0]))], id="padded sdata"),
         pytest.param([(asm.HIGH_PC, asm.DATA4, asm.u32(LENGTH)), LOW], id="the length stands first"),
         pytest.param(
-            [(asm.LOW_PC, asm.INDIRECT, uleb(asm.ADDR) + asm.u32(FIRST)), (asm.HIGH_PC, asm.DATA4, asm.u32(LENGTH))],
+            [(asm.LOW_PC, asm.INDIRECT, leb128(asm.ADDR) + asm.u32(FIRST)), (asm.HIGH_PC, asm.DATA4, asm.u32(LENGTH))],
             id="indirect",
         ),
         pytest.param(
@@ -248,13 +248,13 @@ def test_an_entry_point_that_counts_from_the_start() -> None:
 
 def test_an_address_with_an_addend() -> None:
     addend = asm.instruction(0, 8) - FIRST
-    attributes = [(asm.LOW_PC, asm.LLVM_ADDRX_OFFSET, uleb(1) + asm.u32(addend))]
+    attributes = [(asm.LOW_PC, asm.LLVM_ADDRX_OFFSET, leb128(1) + asm.u32(addend))]
     root = (asm.COMPILE_UNIT, [(asm.ADDR_BASE, asm.SEC_OFFSET, asm.u32(8))])
     sections = asm.entries(5, root, (asm.SUBPROGRAM, attributes))
     moved, boundaries = move(asm.module(**sections, addr=asm.address_table([FIRST, FIRST])), before_each(0, 3))
     patched = debug_sections(moved)
     new_addend = boundaries[FIRST + addend] - boundaries[FIRST]
-    assert patched[".debug_info"].endswith(uleb(1) + asm.u32(new_addend) + b"\0")
+    assert patched[".debug_info"].endswith(leb128(1) + asm.u32(new_addend) + b"\0")
     assert patched[".debug_addr"] == asm.address_table([FIRST, boundaries[FIRST]])
 
 
@@ -262,7 +262,7 @@ def test_addresses_of_data_stay() -> None:
     """Data and code have addresses of their own; the number of the one may be the number of the other."""
     location = (asm.LOCATION, asm.EXPRLOC, b"\x05\x03" + asm.u32(FIRST))
     by_index = (asm.LOCATION, asm.EXPRLOC, b"\x02\xa1\x00")
-    root = (asm.COMPILE_UNIT, [(asm.ADDR_BASE, asm.SEC_OFFSET, asm.u32(8)), (asm.LOW_PC, asm.ADDRX, uleb(1))])
+    root = (asm.COMPILE_UNIT, [(asm.ADDR_BASE, asm.SEC_OFFSET, asm.u32(8)), (asm.LOW_PC, asm.ADDRX, leb128(1))])
     sections = asm.entries(5, root, (asm.VARIABLE, [location]), (asm.VARIABLE, [by_index]))
     module = asm.module(**sections, addr=asm.address_table([FIRST, FIRST]))
     moved, boundaries = move(module, before_each(0, 3))
@@ -272,17 +272,18 @@ def test_addresses_of_data_stay() -> None:
 
 
 RANGE_ENTRIES = {
-    "base_addressx, offset_pair": b"\x01\x00" + b"\x04" + uleb(0) + uleb(LENGTH),
+    "base_addressx, offset_pair": b"\x01\x00" + b"\x04" + leb128(0) + leb128(LENGTH),
     "startx_endx": b"\x02\x00\x01",
-    "startx_length": b"\x03\x00" + uleb(LENGTH),
-    "offset_pair": b"\x04" + uleb(asm.instruction(0, 2)) + uleb(asm.instruction(0, 4)),
-    "several": b"".join(b"\x04" + uleb(asm.instruction(0, n)) + uleb(asm.instruction(0, n + 1)) for n in range(40, 44)),
-    "base_address, offset_pair": b"\x05" + asm.u32(SECOND) + b"\x04" + uleb(0) + uleb(SECOND_END - SECOND),
+    "startx_length": b"\x03\x00" + leb128(LENGTH),
+    "offset_pair": b"\x04" + leb128(asm.instruction(0, 2)) + leb128(asm.instruction(0, 4)),
+    "several": b"".join(
+        b"\x04" + leb128(asm.instruction(0, n)) + leb128(asm.instruction(0, n + 1)) for n in range(40, 44)
+    ),
+    "base_address, offset_pair": b"\x05" + asm.u32(SECOND) + b"\x04" + leb128(0) + leb128(SECOND_END - SECOND),
     "start_end": b"\x06" + asm.u32(FIRST) + asm.u32(SECOND_END),
-    "start_length": b"\x07" + asm.u32(FIRST) + uleb(LENGTH),
-    "dropped": b"\x07" + asm.u32(0xFFFFFFFF) + uleb(5) + b"\x06" + asm.u32(0) + asm.u32(9) + b"\x04\x01\x01",
+    "start_length": b"\x07" + asm.u32(FIRST) + leb128(LENGTH),
+    "dropped": b"\x07" + asm.u32(0xFFFFFFFF) + leb128(5) + b"\x06" + asm.u32(0) + asm.u32(9) + b"\x04\x01\x01",
 }
-LOCATION_KINDS = {5: 6, 6: 7, 7: 8}
 
 
 def lists_module(low_pc: int, form: int, ranges: list[bytes], locations: list[bytes], attribute: int) -> bytes:
@@ -292,7 +293,7 @@ def lists_module(low_pc: int, form: int, ranges: list[bytes], locations: list[by
     described = []
     offset = 12 + 4 * len(ranges)
     for index, content in enumerate(ranges if attribute == asm.RANGES else locations):
-        value = asm.u32(offset) if form == asm.SEC_OFFSET else uleb(index)
+        value = asm.u32(offset) if form == asm.SEC_OFFSET else leb128(index)
         described.append((asm.VARIABLE, [(attribute, form, value)]))
         offset += len(content)
     assert len(lists) == offset
@@ -318,19 +319,19 @@ def test_lists_of_ranges(count: int, form: int) -> None:
 def test_lists_of_locations(count: int, form: int) -> None:
     expression = b"\x02\x30\x9f"
     lists = [
-        b"\x01\x00" + b"\x04" + uleb(0) + uleb(LENGTH) + expression + b"\0",
+        b"\x01\x00" + b"\x04" + leb128(0) + leb128(LENGTH) + expression + b"\0",
         b"\x02\x00\x01" + expression + b"\x05" + expression + b"\0",
-        b"\x03\x00" + uleb(LENGTH) + expression + b"\0",
-        b"\x04" + uleb(asm.instruction(0, 2)) + uleb(asm.instruction(0, 4)) + expression + b"\0",
-        b"\x06" + asm.u32(SECOND) + b"\x04" + uleb(0) + uleb(SECOND_END - SECOND) + expression + b"\0",
+        b"\x03\x00" + leb128(LENGTH) + expression + b"\0",
+        b"\x04" + leb128(asm.instruction(0, 2)) + leb128(asm.instruction(0, 4)) + expression + b"\0",
+        b"\x06" + asm.u32(SECOND) + b"\x04" + leb128(0) + leb128(SECOND_END - SECOND) + expression + b"\0",
         b"\x07" + asm.u32(FIRST) + asm.u32(SECOND_END) + expression + b"\0",
-        b"\x08" + asm.u32(FIRST) + uleb(LENGTH) + expression + b"\0",
+        b"\x08" + asm.u32(FIRST) + leb128(LENGTH) + expression + b"\0",
     ]
     check(lists_module(0, form, lists, lists, asm.LOCATION), before_each(0, count))
 
 
 def test_offsets_that_count_from_the_unit() -> None:
-    pairs = b"".join(b"\x04" + uleb(first) + uleb(first + 3) for first in (1, 31, 61, 91)) + b"\0"
+    pairs = b"".join(b"\x04" + leb128(first) + leb128(first + 3) for first in (1, 31, 61, 91)) + b"\0"
     check(lists_module(FIRST, asm.RNGLISTX, [pairs], [pairs], asm.RANGES), before_each(0, 5))
 
 
@@ -366,13 +367,13 @@ PROGRAMS = {
     "advance in parts": asm.set_address(FIRST + 1) + b"\x02\x02\x03\x7f\x02\x01\x0a\x01\x02\x83\x00" + asm.END_SEQUENCE,
     "several functions": asm.set_address(FIRST)
     + b"\x01\x02"
-    + uleb(SECOND - FIRST)
+    + leb128(SECOND - FIRST)
     + b"\x01"
     + b"\x02"
-    + uleb(THIRD - SECOND)
+    + leb128(THIRD - SECOND)
     + b"\x01"
     + b"\x02"
-    + uleb(THIRD_END - THIRD)
+    + leb128(THIRD_END - THIRD)
     + asm.END_SEQUENCE,
     "two addresses": asm.set_address(FIRST + 1)
     + special(0, 1)
@@ -387,8 +388,8 @@ PROGRAMS = {
     + special(2, 2)
     + asm.END_SEQUENCE,
     "dropped": asm.set_address(0xFFFFFFFF) + b"\x01\x02\x7f\x01" + asm.END_SEQUENCE,
-    "dropped, at 0": asm.set_address(0) + b"\x01\x02" + uleb(FIRST + 1) + b"\x01" + asm.END_SEQUENCE,
-    "no address": b"\x01\x02" + uleb(FIRST + 1) + b"\x01" + asm.END_SEQUENCE,
+    "dropped, at 0": asm.set_address(0) + b"\x01\x02" + leb128(FIRST + 1) + b"\x01" + asm.END_SEQUENCE,
+    "no address": b"\x01\x02" + leb128(FIRST + 1) + b"\x01" + asm.END_SEQUENCE,
     "empty": b"",
 }
 

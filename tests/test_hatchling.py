@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from projects import CARGO, HATCHLING, WITHOUT_CARGO, Front, has_sbom, is_processed, sdist_files, wheel_files, write
+from projects import HATCHLING, WITHOUT_CARGO, Front, has_sbom, is_processed, sdist_files, wheel_files, write
 
 pytestmark = pytest.mark.once
 
@@ -197,15 +197,3 @@ def test_a_wrong_table(front: Front, old: str, new: str, words: str) -> None:
 def test_without_cargo(front: Front) -> None:
     assert "error: cargo is not found" in front.refused(environ=WITHOUT_CARGO)
     assert "guest/src/lib.rs" in front.sdist(environ=WITHOUT_CARGO)
-
-
-def test_a_source_distribution_of_half_a_guest_is_refused(front: Front) -> None:
-    write(
-        front.folder,
-        {
-            "guest/Cargo.toml": CARGO + '[dependencies]\nfar = { path = "../../far" }\n',
-            "../far/Cargo.toml": '[package]\nname = "far"\nversion = "0.1.0"\nedition = "2021"\n',
-            "../far/src/lib.rs": "",
-        },
-    )
-    assert "which lies outside the project" in front.refused("build_sdist")

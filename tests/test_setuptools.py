@@ -352,18 +352,3 @@ def test_rust_in_src_hides_the_package(front: Front) -> None:
     )
     files, _ = front.wheel()
     assert {"plugin/__init__.py", "plugin/plugin.wasm"} <= files.keys()
-
-
-def test_a_source_distribution_of_half_a_guest_is_refused(front: Front) -> None:
-    write(
-        front.folder,
-        {
-            "guest/Cargo.toml": CARGO + '[dependencies]\nfar = { path = "../../far" }\n',
-            "../far/Cargo.toml": '[package]\nname = "far"\nversion = "0.1.0"\nedition = "2021"\n',
-            "../far/src/lib.rs": "",
-        },
-    )
-    said = front.refused("build_sdist")
-    assert f"error: the guest needs {front.folder.parent / 'far'}, which lies outside the project" in said
-    files, _ = front.wheel()
-    assert "plugin/plugin.wasm" in files

@@ -8,8 +8,8 @@ import dwarf_assembly as asm
 import pytest
 from elftools.dwarf.dwarfinfo import DWARFInfo
 from elftools.dwarf.locationlists import BaseAddressEntry, LocationEntry, LocationParser
-from moving import join, open_dwarf, split, uleb
-from plugins import SURROGATES, assemble, process_demoted
+from moving import join, open_dwarf, split
+from plugins import SURROGATES, assemble, leb128, process_demoted
 
 from externref_build import process
 from externref_build.wasm.body import decode_body
@@ -74,7 +74,7 @@ def guest(version: int, *variable_attributes: asm.Attribute, frame_base: bytes =
         unit += [(asm.LOCLISTS_BASE, asm.SEC_OFFSET, asm.u32(12)), (asm.ADDR_BASE, asm.SEC_OFFSET, asm.u32(8))]
     function = [(asm.LOW_PC, asm.ADDR, asm.u32(START)), (asm.HIGH_PC, asm.DATA4, asm.u32(END - START))]
     if frame_base:
-        function.append((0x40, asm.EXPRLOC, uleb(len(frame_base)) + frame_base))
+        function.append((0x40, asm.EXPRLOC, leb128(len(frame_base)) + frame_base))
     described = [(asm.COMPILE_UNIT, unit), (asm.SUBPROGRAM, function), (asm.VARIABLE, variable_attributes)]
     sections = {**asm.entries(version, *described), **sections}
     return join([*split(assemble(GUEST)), *((0, f".debug_{name}", content) for name, content in sections.items())])
@@ -110,7 +110,7 @@ def expressions(module: bytes) -> Iterator[tuple[str, int, bytes]]:
 
 
 def location(local: int) -> bytes:
-    return LOCAL + uleb(local) + STACK_VALUE
+    return LOCAL + leb128(local) + STACK_VALUE
 
 
 @variables
@@ -123,12 +123,12 @@ def test_location_lists_of_version_4(start: int, end: int, local: int, expected:
 
 def entries_of_version_5(start: int, end: int) -> dict[str, bytes]:
     return {
-        "offset_pair": b"\x04" + uleb(start) + uleb(end),
+        "offset_pair": b"\x04" + leb128(start) + leb128(end),
         "start_end": b"\x07" + asm.u32(start) + asm.u32(end),
-        "start_length": b"\x08" + asm.u32(start) + uleb(end - start),
-        "base_address": b"\x06" + asm.u32(START) + b"\x04" + uleb(start - START) + uleb(end - START),
+        "start_length": b"\x08" + asm.u32(start) + leb128(end - start),
+        "base_address": b"\x06" + asm.u32(START) + b"\x04" + leb128(start - START) + leb128(end - START),
         "startx_endx": b"\x02\x00\x01",
-        "startx_length": b"\x03\x00" + uleb(end - start),
+        "startx_length": b"\x03\x00" + leb128(end - start),
     }
 
 
@@ -136,7 +136,7 @@ def entries_of_version_5(start: int, end: int) -> dict[str, bytes]:
 @variables
 def test_location_lists_of_version_5(kind: str, start: int, end: int, local: int, expected: int) -> None:
     expression = location(local)
-    entry = entries_of_version_5(start, end)[kind] + uleb(len(expression)) + expression + b"\0"
+    entry = entries_of_version_5(start, end)[kind] + leb128(len(expression)) + expression + b"\0"
     tables = {"loclists": asm.list_table([entry]), "addr": asm.address_table([start, end])}
     module = guest(5, (asm.LOCATION, asm.LOCLISTX, b"\0"), **tables)
     assert [found[2] for found in expressions(process(module))] == [location(expected)]
@@ -159,7 +159,7 @@ EXPRESSIONS = [
 @pytest.mark.parametrize(("before", "after"), [case[1:] for case in EXPRESSIONS], ids=[case[0] for case in EXPRESSIONS])
 def test_expressions_that_hold_for_a_whole_function(before: bytes, after: bytes | None) -> None:
     """One that holds for all of the function names what the function reads first: here, parameter and slot."""
-    module = guest(4, (asm.LOCATION, asm.EXPRLOC, uleb(len(before)) + before), frame_base=LOCAL + b"\0")
+    module = guest(4, (asm.LOCATION, asm.EXPRLOC, leb128(len(before)) + before), frame_base=LOCAL + b"\0")
     found = [expression for _, _, expression in expressions(process(module))]
     assert found == [LOCAL + b"\0", before if after is None else after]
 

@@ -7,7 +7,6 @@ once it is understood, it goes to ``tests/fuzz/corpus`` under a telling name, an
 
 from __future__ import annotations
 
-import random
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +16,7 @@ import atheris
 with atheris.instrument_imports(include=["externref_build"]):
     import externref_build.processor.rewrite  # noqa: F401 - loads what is to be instrumented
 
+from guest_model import SeededChoices
 from module_mutation import MAX_SIZE, mutate
 from processing_invariant import check
 from seed_modules import seed_modules
@@ -24,20 +24,9 @@ from seed_modules import seed_modules
 CORPUS = Path(__file__).parent / "corpus"
 
 
-class Seeded:
-    """Decisions by a random number generator."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
-
-    def below(self, count: int) -> int:
-        """Choose a number below another."""
-        return self._random.randrange(count)
-
-
 def mutate_either_way(data: bytes, max_size: int, seed: int) -> bytes:
     """Mutate by structure, or leave it to libFuzzer."""
-    changed = mutate(data, Seeded(seed)) if seed % 4 else atheris.Mutate(data, max_size)
+    changed = mutate(data, SeededChoices(seed)) if seed % 4 else atheris.Mutate(data, max_size)
     return bytes(changed[:max_size])
 
 

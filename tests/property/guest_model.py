@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeVar
 
@@ -23,6 +24,16 @@ class Choices(Protocol):
 
     def below(self, count: int) -> int:
         """Choose a number from 0 to ``count - 1``; 0 is the simplest."""
+
+
+class SeededChoices:
+    """Decisions by a random number generator."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def below(self, count: int) -> int:
+        return self._random.randrange(count)
 
 
 class Chooser:

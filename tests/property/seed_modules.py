@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 import wasmtime
 from compact_imports import ENCODINGS, compact
+from guest_model import SeededChoices
 from injection import inject
 from surrogate_guests import generate
 
@@ -176,13 +176,5 @@ def seed_modules() -> list[bytes]:
     seeds += [compact(seeds[0], encoding) for encoding in ENCODINGS.values()]
     seeds += [inject(path.read_bytes(), everywhere=True) for path in sorted(_DEBUGGED.glob("*.wasm"))]
     for seed in range(8):
-        seeds.append(bytes(wasmtime.wat2wasm(generate(_Seeded(seed), is_plain=seed % 2 == 0).text)))
+        seeds.append(bytes(wasmtime.wat2wasm(generate(SeededChoices(seed), is_plain=seed % 2 == 0).text)))
     return seeds
-
-
-class _Seeded:
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
-
-    def below(self, count: int) -> int:
-        return self._random.randrange(count)

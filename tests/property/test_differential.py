@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 
 import wasmtime
-from guest_model import Guest
+from guest_model import Guest, SeededChoices
 from hypothesis import given, note
 from hypothesis import strategies as st
 from surrogate_guests import generate
@@ -31,16 +30,6 @@ class DrawnChoices:
 
     def below(self, count: int) -> int:
         return self._draw(st.integers(0, count - 1)) if count > 1 else 0
-
-
-class SeededChoices:
-    """Decisions by a random number generator."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
-
-    def below(self, count: int) -> int:
-        return self._random.randrange(count)
 
 
 def assemble(guest: Guest, *, is_padded: bool) -> bytes:

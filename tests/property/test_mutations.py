@@ -6,13 +6,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from guest_model import Chooser
+from guest_model import Chooser, SeededChoices
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from module_mutation import change_bytes, mutate
 from processing_invariant import check
 from seed_modules import seed_modules
-from test_differential import DrawnChoices, SeededChoices
+from test_differential import DrawnChoices
 
 from externref_build.processor.dwarf.lookup import source_lines
 from externref_build.wasm.decoding import decode_module
