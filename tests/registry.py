@@ -24,6 +24,7 @@ NPM_PROGRAMS = {
     "@sparticuz/chromium": "153.0.0",
     "bun": "1.4.5",
     "deno": "2.9.6",
+    "esbuild": "0.28.2",
     "publint": "0.3.25",
     "typescript": "7.0.2",
     "vite": "8.3.8",

@@ -84,6 +84,7 @@ def test_deno_checks_programs_by_the_declarations(echo: Path, test_cache: Path, 
 
 # Where the module comes from
 
+
 SERVER = """
 import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
@@ -131,9 +132,18 @@ def test_a_module_comes_from_wherever_the_host_says(tmp_path: Path) -> None:
 
 def test_a_module_that_is_none_is_the_engine_s_to_refuse(tmp_path: Path) -> None:
     write_bindings(tmp_path, assemble('(module (func (export "answer") (result i32) (i32.const 42)))'), "plain")
-    found = node(tmp_path, f"{SERVER}\nout([await answer(at('/page')), await answer(42)]);\nserver.close();")
-    assert found[0].startswith("CompileError: ")
-    assert found[1].startswith("TypeError: ")
+    (tmp_path / "page.wasm").write_text("<html>")
+    sources = "at('/page'), fetch(at('/page')), new URL('page.wasm', import.meta.url), 42, './plain.wasm'"
+    answers = f"await Promise.all([{sources}].map(answer))"
+    page, fetched, file, number, path = node(tmp_path, f"{SERVER}\nout({answers});\nserver.close();")
+    assert page.startswith("CompileError: /page, of type text/plain: WebAssembly.compile(): ")
+    assert fetched == page
+    assert re.match(r"CompileError: file://\S+/page\.wasm: WebAssembly\.compile\(\): ", file)
+    assert number.startswith("TypeError: ")
+    assert path == (
+        'TypeError: the source is "./plain.wasm", which is no URL: '
+        "expected one as of `new URL(...)`, or the module itself"
+    )
 
 
 def test_a_module_that_failed_to_load_is_tried_again(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from bound_guests import assemble, exported
 from browser import find_chromium, quiet_page, running, served
 from conftest import write_files
 from javascript_guests import echo_guest
-from javascript_hosts import SCRIPTS, run, write_bindings
+from javascript_hosts import SCRIPTS, node, run, write_bindings
 from registry import npm_program
 
 if TYPE_CHECKING:
@@ -89,8 +89,14 @@ require(webpack)({ mode: "production", context, entry: "./main.js", output: { pa
 """
 
 
+def esbuild(cache: Path, folder: Path, *arguments: str) -> None:
+    """Bundle with esbuild."""
+    executable = min(npm_program(cache, "esbuild").glob("@esbuild/*/bin/esbuild"))
+    run([str(executable), "--bundle", "--log-level=error", *arguments], folder)
+
+
 @pytest.mark.matrix
-@pytest.mark.parametrize("bundler", ["vite", "webpack"])
+@pytest.mark.parametrize("bundler", ["vite", "webpack", "esbuild"])
 def test_bundlers_find_the_module(chromium: Browser, test_cache: Path, tmp_path: Path, bundler: str) -> None:
     module = assemble('(module (func (export "answer") (result i32) (i32.const 42)))', exported("answer", [], ["s32"]))
     source, made = tmp_path / "source", tmp_path / "made"
@@ -105,6 +111,10 @@ def test_bundlers_find_the_module(chromium: Browser, test_cache: Path, tmp_path:
     script = npm_program(test_cache, bundler) / bundler
     if bundler == "vite":
         run(["node", str(script / "bin" / "vite.js"), "build", "--outDir", str(made), "--base", "./"], source)
+    elif bundler == "esbuild":
+        esbuild(test_cache, source, "main.js", "--format=esm", "--minify", f"--outdir={made}")
+        for file in ("index.html", "plain.wasm"):
+            shutil.copy(source / file, made)
     else:
         run(["node", "--eval", WEBPACK, str(script), str(source), str(made)], source)
         shutil.copy(source / "index.html", made)
@@ -112,3 +122,21 @@ def test_bundlers_find_the_module(chromium: Browser, test_cache: Path, tmp_path:
     with served(made) as address, quiet_page(chromium) as page:
         page.goto(address)
         page.wait_for_function("document.title === '42 PluginClosedError: x'", timeout=60_000)
+
+
+@pytest.mark.matrix
+def test_a_bundle_that_is_no_es_module_needs_the_module(test_cache: Path, tmp_path: Path) -> None:
+    module = assemble('(module (func (export "answer") (result i32) (i32.const 42)))', exported("answer", [], ["s32"]))
+    write_bindings(tmp_path, module, "plain")
+    esbuild(test_cache, tmp_path, "plain.js", "--format=cjs", "--outfile=plain.cjs")
+    found = node(
+        tmp_path,
+        """
+        import { readFile } from "node:fs/promises";
+        import bundle from "./plain.cjs";
+        const { load } = bundle;
+        const refused = await load().catch((error) => error.message);
+        out([refused, (await load(undefined, await readFile("plain.wasm"))).answer()]);
+        """,
+    )
+    assert found == ["a bundler took the place of the bindings: give `load` the module as its source", 42]

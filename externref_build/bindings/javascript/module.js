@@ -145,28 +145,58 @@ const checkModule = (module) => {
   if (differs) throw new TypeError(`the module has another interface than ${own}`);
 };
 
-const compile = async (given) => {
-  let source = await given;
-  if (source instanceof WebAssembly.Module) return source;
-  if (typeof source === "string" || source instanceof URL) {
-    const url = new URL(source, globalThis.document?.baseURI);
-    if (url.protocol === "file:") {
-      const { readFile } = await import(/* webpackIgnore: true */ /* @vite-ignore */ "node:fs/promises");
-      return WebAssembly.compile(await readFile(url), BUILTINS);
-    }
-    source = await fetch(url);
+const importUnseen = (name) => import(/* webpackIgnore: true */ /* @vite-ignore */ name);
+
+const urlOf = (text) => {
+  try {
+    return new URL(text, globalThis.document?.baseURI ?? globalThis.location?.href);
+  } catch (cause) {
+    const remedy = "expected one as of `new URL(...)`, or the module itself";
+    throw new TypeError(`the source is ${shown(text)}, which is no URL: ${remedy}`, { cause });
   }
-  if (typeof Response === "undefined" || !(source instanceof Response)) return WebAssembly.compile(source, BUILTINS);
-  if (!source.ok) throw new Error(`${source.url} cannot be loaded: ${source.status} ${source.statusText}`);
-  const isMarked = source.headers.get("Content-Type")?.trim().toLowerCase() === "application/wasm";
-  if (isMarked && WebAssembly.compileStreaming) return WebAssembly.compileStreaming(source, BUILTINS);
-  return WebAssembly.compile(await source.arrayBuffer(), BUILTINS);
+};
+
+const saying = (where) => (cause) => {
+  if (!(cause instanceof WebAssembly.CompileError)) throw cause;
+  throw new WebAssembly.CompileError(`${where}: ${cause.message}`, { cause });
+};
+
+const compileResponse = async (response) => {
+  const { url, ok, status, statusText, headers } = response;
+  const where = url || "the response";
+  if (!ok) throw new Error(`${where} cannot be loaded: ${status} ${statusText}`);
+  const type = headers.get("Content-Type")?.trim().toLowerCase();
+  const isStream = type === "application/wasm" && WebAssembly.compileStreaming;
+  const source = isStream ? response : await response.arrayBuffer();
+  const module = isStream ? WebAssembly.compileStreaming(source, BUILTINS) : WebAssembly.compile(source, BUILTINS);
+  return module.catch(saying(`${where}, of type ${type}`));
+};
+
+const compile = async (given) => {
+  const source = await given;
+  if (source instanceof WebAssembly.Module) return source;
+  if (typeof Response !== "undefined" && source instanceof Response) return compileResponse(source);
+  if (typeof source !== "string" && !(source instanceof URL)) return WebAssembly.compile(source, BUILTINS);
+  const url = urlOf(source);
+  if (url.protocol !== "file:") return compileResponse(await fetch(url));
+  const { readFile } = await importUnseen("node:fs/promises");
+  return WebAssembly.compile(await readFile(url), BUILTINS).catch(saying(url));
+};
+
+const compileOwn = async () => {
+  let url;
+  try {
+    url = ownUrl();
+  } catch (cause) {
+    throw new TypeError("a bundler took the place of the bindings: give `load` the module as its source", { cause });
+  }
+  return compile(url);
 };
 
 let compiled;
 
 const ownModule = () => {
-  compiled ??= compile(ownUrl()).catch((error) => {
+  compiled ??= compileOwn().catch((error) => {
     compiled = undefined;
     throw error;
   });

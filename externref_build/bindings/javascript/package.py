@@ -56,6 +56,7 @@ def package_json(package: Package, modules: list[str]) -> str:
         "license": package.license,
         "type": "module",
         "exports": {**main, **entries, "./*.wasm": "./*.wasm"},
+        "main": f"./{modules[0]}.js" if main else None,
         "types": f"./{modules[0]}.d.ts" if main else None,
         "files": files,
         "sideEffects": False,
