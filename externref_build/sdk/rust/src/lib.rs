@@ -160,7 +160,8 @@ mod surrogate;
 /// parameter.
 ///
 /// An alias needs a word: `#[resource]` on the parameter, or on the function for its result, marks a reference, and
-/// `#[resource = false]` marks what only looks like one.
+/// `#[resource = false]` marks what only looks like one. It stands below `#[externref]`. The host knows the object by
+/// the alias's name, as it does otherwise by that of the type parameter: the name that is spelled, not what it stands for.
 ///
 /// ```
 /// # use externref_guest::{externref, Resource};

@@ -44,11 +44,23 @@ unsafe extern "C" {
     #[cfg(target_arch = "x86_64")]
     fn elsewhere(bytes: &NoSuchType);
     fn nine(a: &Resource, b: i32, c: i32, d: i32, e: i32, f: i32, g: i32, h: i32, i: &Resource) -> Resource;
+    /** Leaves.
+
+    For `good`:
+
+        for good
+    */
     fn leave() -> !;
 }
 
 #[externref(crate = path::to_sdk)]
 unsafe extern "C" {
+    /**
+     * In the module that C takes,
+     *   where nothing is said.
+     *
+     * * a list
+     */
     fn in_env(any: &Resource<()>);
 }
 

@@ -43,8 +43,15 @@ pub fn expand(mut function: ItemFn, arguments: &Arguments, errors: &mut Errors) 
     let records = records(&function, &name, &crossing, &arguments.krate);
     let shared: Vec<_> = function.attrs.iter().filter(|attribute| attributes::is_shared(attribute)).collect();
     let refuse_unmarked = linkage::refuse_unmarked(&crossing, &arguments.krate);
+    // Clippy asks nothing of that kind of functions with C's calling convention.
     quote! {
-        #[allow(clippy::must_use_candidate)]
+        #[allow(
+            clippy::missing_const_for_fn,
+            clippy::must_use_candidate,
+            clippy::needless_pass_by_value,
+            clippy::too_many_arguments,
+            clippy::unnecessary_wraps
+        )]
         #[cfg_attr(not(target_family = "wasm"), allow(dead_code))]
         #function
         #(#shared)*

@@ -130,15 +130,28 @@ fn documentation(lines: &[Expr], krate: &Path) -> TokenStream {
     let lines = lines.iter().enumerate().map(|(index, line)| {
         let separator = byte_string(if index == 0 { "" } else { "\\n" });
         let text = match ungrouped(line) {
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
-                let text = text.value();
-                byte_string(&escaped(text.strip_prefix(' ').unwrap_or(&text)))
-            }
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => byte_string(&escaped(&comment(&text.value()))),
             expression => json_part(&quote!(#expression), krate),
         };
         quote!(#separator, #text,)
     });
     quote!(b",\"doc\":\"", #(#lines)* b"\"",)
+}
+
+/// The text of a doc comment without its margin: the space of a line, the stars and the indentation of a block.
+fn comment(text: &str) -> String {
+    let Some((first, rest)) = text.split_once('\n') else {
+        return text.strip_prefix(' ').unwrap_or(text).to_owned();
+    };
+    let mut lines: Vec<&str> = rest.lines().collect();
+    if lines.iter().all(|line| line.trim().is_empty() || line.starts_with(' ') && line.trim().starts_with('*')) {
+        lines = lines.iter().map(|line| line.trim_start().strip_prefix('*').unwrap_or_default()).collect();
+    }
+    let indentation = |line: &&str| line.len() - line.trim_start().len();
+    let margin = lines.iter().filter(|line| !line.trim().is_empty()).map(indentation).min().unwrap_or(0);
+    let lines = lines.iter().map(|line| line.get(margin..).unwrap_or_default());
+    let whole: Vec<&str> = std::iter::once(first.trim_start()).chain(lines).collect();
+    whole.join("\n").trim_matches('\n').trim_end().to_owned()
 }
 
 /// A constant `&str`, escaped by the compiler.
