@@ -162,7 +162,12 @@ dynamic = ["version"]
 description = "A plugin for every type"
 license = "MIT"
 keywords = ["plugins"]
-urls = { Homepage = "https://typed.example" }
+authors = [{ name = "Ann", email = "ann@typed.example" }, { name = "Bo" }]
+
+[project.urls]
+Homepage = "https://typed.example"
+Repository = "https://github.com/example/typed"
+Issues = "https://typed.example/issues"
 
 [tool.setuptools.dynamic]
 version = { attr = "typed.VERSION" }

@@ -135,6 +135,28 @@ def test_without_a_version_a_package_stays_private(tmp_path: Path) -> None:
     assert (fields["version"], "private" in fields) == ("1.0.0", False)
 
 
+PEOPLE_AND_PLACES = """
+authors = [{ name = "Ann", email = "ann@plugins.example" }, { name = "Bo" }]
+[project.urls]
+"Home-page" = "https://plugins.example"
+"Source Code" = "https://forge.example/ann/sample/"
+"Bug Tracker" = "https://forge.example/ann/sample/issues"
+Changelog = "https://plugins.example/changes"
+"""
+
+
+def test_people_and_places_are_those_of_the_project(tmp_path: Path) -> None:
+    _project(tmp_path, [("sample", "first")])
+    path = tmp_path / "pyproject.toml"
+    path.write_text(path.read_text().replace('dynamic = ["version"]', 'dynamic = ["version"]' + PEOPLE_AND_PLACES))
+    [fields] = _written(tmp_path).values()
+    assert fields["author"] == {"name": "Ann", "email": "ann@plugins.example"}
+    assert fields["contributors"] == [{"name": "Bo"}]
+    assert fields["homepage"] == "https://plugins.example"
+    assert fields["repository"] == {"type": "git", "url": "git+https://forge.example/ann/sample.git"}
+    assert fields["bugs"] == "https://forge.example/ann/sample/issues"
+
+
 # A package.json of the project's own
 
 OWN = '{"name": "@scope/own"}'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import string
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -80,12 +81,27 @@ def _package(project: Mapping[str, Any], name: str, version: str | None) -> Pack
         value = project.get(key)
         return value if isinstance(value, str) else None
 
-    urls = project.get("urls", {})
+    urls = {_label(label): str(url) for label, url in project.get("urls", {}).items()}
+
+    def url(*labels: str) -> str | None:
+        return next((urls[label] for label in labels if label in urls), None)
+
+    authors = [
+        {key: str(author[key]) for key in ("name", "email") if key in author} for author in project.get("authors", ())
+    ]
     return Package(
         name=name,
         version=text("version") or version,
         description=text("description"),
         license=text("license"),
         keywords=tuple(map(str, project.get("keywords", ()))),
-        homepage=next((str(url) for label, url in urls.items() if label.lower() == "homepage"), None),
+        homepage=url("homepage"),
+        issues=url("issues", "bugs", "issue", "tracker", "issuetracker", "bugtracker"),
+        repository=url("source", "repository", "sourcecode", "github"),
+        authors=tuple(authors),
     )
+
+
+def _label(label: str) -> str:
+    """Spell the label of a URL as PyPA's specification of well-known project URLs compares it."""
+    return "".join(character for character in label.lower() if character not in string.punctuation + string.whitespace)

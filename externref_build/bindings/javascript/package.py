@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,6 +35,12 @@ class Package:
     """An SPDX expression."""
     keywords: tuple[str, ...] = ()
     homepage: str | None = None
+    issues: str | None = None
+    """Where faults are reported."""
+    repository: str | None = None
+    """The URL of the sources, as people open it."""
+    authors: tuple[Mapping[str, str], ...] = ()
+    """As in pyproject.toml: ``name``, ``email`` or both of each."""
 
 
 def package_json(package: Package, modules: list[str]) -> str:
@@ -53,7 +60,11 @@ def package_json(package: Package, modules: list[str]) -> str:
         "description": package.description,
         "keywords": list(package.keywords) or None,
         "homepage": package.homepage,
+        "bugs": package.issues,
+        "repository": {"type": "git", "url": _git_url(package.repository)} if package.repository else None,
         "license": package.license,
+        "author": dict(package.authors[0]) if package.authors else None,
+        "contributors": [dict(author) for author in package.authors[1:]] or None,
         "type": "module",
         "exports": {**main, **entries, "./*.wasm": "./*.wasm"},
         "main": f"./{modules[0]}.js" if main else None,
@@ -66,6 +77,12 @@ def package_json(package: Package, modules: list[str]) -> str:
 
 def _entry(module: str) -> dict[str, str]:
     return {"types": f"./{module}.d.ts", "default": f"./{module}.js"}
+
+
+def _git_url(url: str) -> str:
+    """Spell the URL of a repository as npm does, which compares it with where a package with provenance was built."""
+    url = url.rstrip("/")
+    return ("git+" if url.startswith("https:") else "") + url + ("" if url.endswith(".git") else ".git")
 
 
 def npm_name(name: str) -> str:
