@@ -119,6 +119,7 @@ SOURCES = [
     ("fetch(at('/right'))", 42),
     ("await fetch(at('/wrong'))", 42),
     ("fetch(at('/missing'))", "Error: /missing cannot be loaded: 404 Not Found"),
+    ("'none://plain.wasm'", "Error: none://plain.wasm cannot be loaded: fetch failed"),
 ]
 
 

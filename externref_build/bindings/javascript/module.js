@@ -161,6 +161,11 @@ const saying = (where) => (cause) => {
   throw new WebAssembly.CompileError(`${where}: ${cause.message}`, { cause });
 };
 
+const fetched = (url) =>
+  fetch(url).catch((cause) => {
+    throw new Error(`${url} cannot be loaded: ${cause.message}`, { cause });
+  });
+
 const compileResponse = async (response) => {
   const { url, ok, status, statusText, headers } = response;
   const where = url || "the response";
@@ -178,7 +183,7 @@ const compile = async (given) => {
   if (typeof Response !== "undefined" && source instanceof Response) return compileResponse(source);
   if (typeof source !== "string" && !(source instanceof URL)) return WebAssembly.compile(source, BUILTINS);
   const url = urlOf(source);
-  if (url.protocol !== "file:") return compileResponse(await fetch(url));
+  if (url.protocol !== "file:") return compileResponse(await fetched(url));
   const { readFile } = await importUnseen("node:fs/promises");
   return WebAssembly.compile(await readFile(url), BUILTINS).catch(saying(url));
 };
