@@ -5,10 +5,10 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned, ToTokens};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, Expr, ItemFn, LitStr, Path};
+use syn::{Attribute, Expr, ExprLit, ItemFn, Lit, LitStr, Path};
 
 use crate::arguments::Arguments;
-use crate::attributes;
+use crate::attributes::{self, ungrouped};
 use crate::errors::Errors;
 use crate::linkage;
 use crate::record::{self, Declaration};
@@ -30,6 +30,9 @@ pub fn expand(mut function: ItemFn, arguments: &Arguments, errors: &mut Errors) 
             &function.sig.ident,
             "the host cannot see this function: add `#[no_mangle]` or `#[export_name = \"...\"]`",
         );
+    }
+    if let Some((_, name)) = &export {
+        refuse_taken(name, errors);
     }
     let mark = attributes::take_resource(&mut function.attrs, errors);
     attributes::allow_what_is_expected(&mut function.attrs);
@@ -62,6 +65,14 @@ pub fn expand(mut function: ItemFn, arguments: &Arguments, errors: &mut Errors) 
             #entry
             #records
         };
+    }
+}
+
+/// Refuses names under which the linker, or the crate, exports something else.
+fn refuse_taken(name: &Expr, errors: &mut Errors) {
+    let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = ungrouped(name) else { return };
+    if ["memory", "__indirect_function_table", "cabi_realloc"].contains(&text.value().as_str()) {
+        errors.push(text, format!("modules export something else as `{}`: choose another name", text.value()));
     }
 }
 

@@ -37,4 +37,12 @@ pub extern "C" fn no_import(_: &Resource<Arena>) {}
 #[no_mangle]
 pub extern "C" fn several_faults(_: (Resource<Arena>, u32), #[resource = 5] _: u32, _: &String) {}
 
+#[externref]
+#[no_mangle]
+pub extern "C" fn memory(_: &Resource<Arena>) {}
+
+#[externref]
+#[export_name = "cabi_realloc"]
+pub extern "C" fn reallocate(_: &Resource<Arena>) {}
+
 fn main() {}
