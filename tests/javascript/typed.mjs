@@ -211,6 +211,7 @@ export async function check(calls) {
         assert.equal(error.message, "gr\u00fcezi");
         assert.match(error.file, /src[/\\]failures\.rs$/);
         assert.ok(error.line > 0 && error.column > 0);
+        assert.match(error.stack, /give_up[^]*typed\.mjs/);
       },
     ],
     [(plugin) => plugin.element(Uint32Array.of(1), 5), (error) => assert.match(error.message, /index out of bounds/)],

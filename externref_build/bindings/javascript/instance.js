@@ -223,7 +223,12 @@ const settle = (outer) => {
 const panic = (address, length, file, fileLength, line, column) => {
   const lenient = new TextDecoder();
   const message = lenient.decode(receiveBytes(address, length));
-  throw new GuestPanic(message, lenient.decode(receiveBytes(file, fileLength)), line >>> 0, column >>> 0);
+  const place = lenient.decode(receiveBytes(file, fileLength));
+  const limit = Error.stackTraceLimit;
+  if (limit > 0) Reflect.set(Error, "stackTraceLimit", limit + 15); // a panic itself makes that many calls
+  const error = new GuestPanic(message, place, line >>> 0, column >>> 0);
+  if (limit > 0) Reflect.set(Error, "stackTraceLimit", limit);
+  throw error;
 };
 
 const guestFunction = (index) => {
