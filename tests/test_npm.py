@@ -38,6 +38,7 @@ def test_the_package_in_a_wheel_can_be_published(javascript_wheel: Path, test_ca
         "homepage": "https://typed.example",
     }
     assert "private" not in fields
+    assert fields["main"] == "./typed.js"  # for what does not look at `exports`
     [published] = _entries(run(["npm", "publish", "--dry-run", "--json", "--tag", "next"], package))
     assert {file["path"] for file in published["files"]} == {"package.json", "typed.js", "typed.d.ts", "typed.wasm"}
     for linter, script, arguments in LINTERS:
