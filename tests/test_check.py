@@ -518,7 +518,7 @@ def test_a_wheel_is_compared_with_its_sources(tmp_path: Path, toolchain: None) -
     assert re.search(r"ok +sources +my_plugin/my_plugin.wasm has the interface .* same byte for byte", same.stdout)
     assert in_place.read_bytes() == b"is not looked at"
 
-    time.sleep(0.01)
+    time.sleep(0.01)  # cargo goes by times of files, which go by ticks of the kernel
     (project / "guest/src/lib.rs").write_text(GUEST + interface_line('[["item",{"ref":"Thing","null":true}]]'))
     other = run(path, "--project", project, "-q", folder=tmp_path)
     assert other.returncode == 1

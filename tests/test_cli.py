@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -344,11 +343,13 @@ def test_ctrl_c_ends_without_traceback(tmp_path: Path) -> None:
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from externref_build.cli import main; sys.exit(main(['process', 'slow']))"
     )
-    process = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, stderr=subprocess.PIPE)
-    with (tmp_path / "slow").open("wb"):
-        time.sleep(0.5)  # until it reads
+    command = [sys.executable, "-c", script]
+    with (
+        subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE) as process,
+        (tmp_path / "slow").open("wb"),  # waits until the other end is open
+    ):
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=30)
+        _, told = process.communicate()
     assert (process.returncode, told) == (130, b"interrupted\n")
 
 

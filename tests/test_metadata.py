@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -108,9 +108,9 @@ def test_any_bytes_are_records_or_an_error(data: bytes) -> None:
 def test_a_huge_mask_takes_linear_time() -> None:
     count = 1_000_000
     data = bytes.fromhex(f"{EXPORT} {RUN}") + count.to_bytes(4, "little") + b"\x01" * (count // 8)
-    started = perf_counter()
+    started = process_time()
     [record] = decode_records(data)
-    assert perf_counter() - started < 5
+    assert process_time() - started < 5
     assert sum(record.references) == count // 8
 
 
