@@ -1,30 +1,17 @@
 /** Root of all that a plugin itself does wrong, but for the engine's own traps. */
-export class PluginError extends Error {
-  static {
-    this.prototype.name = "PluginError";
-  }
-}
+export class PluginError extends Error {}
+PluginError.prototype.name = "PluginError";
 
 /** A function of the plugin failed: the `Err` of its result. The plugin stays usable. */
-export class GuestError extends PluginError {
-  static {
-    this.prototype.name = "GuestError";
-  }
-}
+export class GuestError extends PluginError {}
+GuestError.prototype.name = "GuestError";
 
 /** The plugin broke the rules of its interface. */
-export class GuestFault extends PluginError {
-  static {
-    this.prototype.name = "GuestFault";
-  }
-}
+export class GuestFault extends PluginError {}
+GuestFault.prototype.name = "GuestFault";
 
 /** The plugin panicked, and is closed. */
 export class GuestPanic extends PluginError {
-  static {
-    this.prototype.name = "GuestPanic";
-  }
-
   constructor(message, file, line, column) {
     super(message);
     this.file = file;
@@ -32,13 +19,11 @@ export class GuestPanic extends PluginError {
     this.column = column;
   }
 }
+GuestPanic.prototype.name = "GuestPanic";
 
 /** The plugin was closed, by its host or by what stopped it. */
-export class PluginClosedError extends PluginError {
-  static {
-    this.prototype.name = "PluginClosedError";
-  }
-}
+export class PluginClosedError extends PluginError {}
+PluginClosedError.prototype.name = "PluginClosedError";
 
 const encoder = new TextEncoder();
 
