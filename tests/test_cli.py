@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -348,8 +349,11 @@ def test_ctrl_c_ends_without_traceback(tmp_path: Path) -> None:
         subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE) as process,
         (tmp_path / "slow").open("wb"),  # waits until the other end is open
     ):
-        process.send_signal(signal.SIGINT)
-        _, told = process.communicate()
+        told = None
+        while told is None:
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):  # Python missed a signal just before it began to read
+                _, told = process.communicate(timeout=10)
     assert (process.returncode, told) == (130, b"interrupted\n")
 
 
