@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import write_files
@@ -62,7 +63,7 @@ def test_the_module_works_with_a_host(compile_guest: CompileGuest) -> None:
 
     filed: list[tuple[str, str]] = []
     folders = {"ann": "friends", "bo": "full"}
-    imports = {
+    imports: dict[str, Callable[..., Any]] = {
         "mail.sender": lambda message: message.split()[0],
         "mail.folder": folders.get,
         "mail.file": file,
