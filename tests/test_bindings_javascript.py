@@ -840,6 +840,22 @@ def test_hostile_names_are_types_like_any_other(tsc: Callable[[Path, str], list[
     assert tsc(tmp_path, 'import { pwned } from "./plug.js";') == ["use.ts:1:TS2305"]
 
 
+def test_names_of_typescript_give_way(tsc: Callable[[Path, str], list[str]], tmp_path: Path) -> None:
+    core = "(param i32 i32)"
+    modules = ["record", "return_type"]
+    module = assemble(
+        f"""(module (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
+          {" ".join(f'(import "{name}" "take" (func {core}))' for name in modules)} (memory (export "memory") 1))""",
+        *(imported(name, "take", [("list", {"list": "f64"})]) for name in modules),
+    )
+    write_bindings(tmp_path, module)
+    program = """import { load } from "./plug.js";
+const take = (list: Float64Array) => {};
+await load({ record: { take }, return_type: { take }, wasi_snapshot_preview1: { proc_exit: (code: number) => {} } });
+"""
+    assert tsc(tmp_path, program) == []
+
+
 def test_comments_are_carried_over(echo: Path) -> None:
     text = (echo / "plug.d.ts").read_text(encoding="utf-8")
     assert "  /**\n   * Passes a thing *\\/ to the host.\n   *\n   * And back.\n   */\n  readonly pass: (" in text

@@ -45,6 +45,8 @@ _OWN: Final = frozenset(
         "Plugin",
         "PluginClosedError",
         "PluginError",
+        "Record",
+        "ReturnType",
         "Source",
         "Unshared",
         "Wasi",
