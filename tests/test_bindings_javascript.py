@@ -234,6 +234,7 @@ HOSTILE = [
     "Imports",
     "Opaque",
     "Promise",
+    "DataView",
     "string",
     "näme",
     "na\u0308me",

@@ -28,8 +28,8 @@ _WORDS_OF_TYPES: Final = (
     "object of readonly require set string symbol type unique unknown"
 )
 _GLOBALS: Final = (
-    "Array ArrayBuffer BigInt BigInt64Array BigUint64Array Error Float32Array Float64Array Int16Array Int32Array "
-    "Int8Array Map Math Number Object Promise RangeError Reflect Response String Symbol TextDecoder TextEncoder "
+    "Array ArrayBuffer BigInt BigInt64Array BigUint64Array DataView Error Float32Array Float64Array Int16Array "
+    "Int32Array Int8Array Map Math Number Object Promise RangeError Reflect Response String Symbol TextDecoder TextEncoder "
     "TypeError URL Uint16Array Uint32Array Uint8Array WebAssembly crypto document fetch globalThis performance process"
 )
 WORDS: Final = frozenset(_WORDS.split())
