@@ -24,13 +24,14 @@ _WORDS: Final = (
     "public return static super switch this throw true try typeof undefined var void while with yield"
 )
 _WORDS_OF_TYPES: Final = (
-    "abstract any as async bigint boolean constructor declare from get infer is keyof module namespace never number "
-    "object of readonly require set string symbol type unique unknown"
+    "abstract accessor any as async bigint boolean constructor declare from get infer is keyof module namespace never "
+    "number object of out override readonly require set string symbol type unique unknown"
 )
 _GLOBALS: Final = (
     "Array ArrayBuffer BigInt BigInt64Array BigUint64Array DataView Error Float32Array Float64Array Int16Array "
-    "Int32Array Int8Array Map Math Number Object Promise RangeError Reflect Response String Symbol TextDecoder TextEncoder "
-    "TypeError URL Uint16Array Uint32Array Uint8Array WebAssembly crypto document fetch globalThis performance process"
+    "Int32Array Int8Array Map Math Number Object Promise RangeError Reflect Response String Symbol TextDecoder "
+    "TextEncoder TypeError URL Uint16Array Uint32Array Uint8Array WebAssembly crypto document fetch globalThis "
+    "performance process"
 )
 WORDS: Final = frozenset(_WORDS.split())
 """Identifiers that are words of JavaScript, which no parameter can have for a name."""
