@@ -151,7 +151,7 @@ macro_rules! __host_object {
                 #[inline(always)]
                 #[track_caller]
                 fn from_host(slot: u32, null: &'static str) -> Self {
-                    Resource::from_host(slot, null).into()
+                    HostObject::from_resource(Resource::from_host(slot, null))
                 }
             }
         };

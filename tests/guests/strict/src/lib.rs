@@ -45,6 +45,8 @@ unsafe extern "C" {
     safe fn find() -> Result<Option<Resource<Thing>>, String>;
     /// Returns a name, or fails.
     safe fn name(thing: &Resource<Thing>, short: bool) -> Result<String, String>;
+    /// Writes a line, or fails.
+    safe fn log(failure: &str, returned: u32, slot: &Resource<Thing>, message: bool) -> Result<u32, String>;
     /// Leaves a note.
     #[deprecated]
     safe fn note(thing: &mut Resource<Thing>, text: &str, numbers: &[f64], letter: char);
@@ -68,7 +70,9 @@ unsafe extern "C" {
 #[unsafe(no_mangle)]
 pub extern "C" fn name_of_any() -> Result<Option<String>, String> {
     check()?;
-    find()?.map(|thing| name(&thing, true)).transpose()
+    let Some(thing) = find()? else { return Ok(None) };
+    let lines = log("found", 1, &thing, true)?;
+    Ok(Some(format!("{} {lines}", name(&thing, true)?)))
 }
 
 /// Returns how far away it is.

@@ -281,7 +281,8 @@ impl Context<'_> {
         });
         let ident = function.signature.ident.unraw();
         let place = format!("returned from import `{ident}` of module `{}`", self.module);
-        let failure = Ident::new("failure", Span::mixed_site());
+        // Unlike any parameter, which is still to be passed.
+        let failure = Ident::new("__externref_failure", Span::mixed_site());
         let place_of_failure = crossing.fallible.then(|| quote!(&mut #failure));
         let mut raw = quote!(__externref_import(#(#arguments,)* #place_of_failure));
         if matches!(&crossing.result, Some(Outcome { value: Value::Reference(_), .. })) {
