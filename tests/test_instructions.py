@@ -112,7 +112,7 @@ REFUSED = [
     ("ff", UnsupportedFeatureError, "unknown instruction 0xff", 0),
     ("01 01 c6", UnsupportedFeatureError, "unknown instruction 0xc6", 2),
     ("1a fd b2 02", UnsupportedFeatureError, "unknown instruction 0xfd 0x132", 1),
-    ("fc 80 80 80 80 10", MalformedModuleError, "an opcode is an integer of more than 32 bits", 1),
+    ("fc 80 80 80 80 10", MalformedModuleError, "an opcode takes more than 32 bits", 1),
     ("fc 12", UnsupportedFeatureError, "unknown instruction 0xfc 0x12", 0),
     ("fb 1f", UnsupportedFeatureError, "unknown instruction 0xfb 0x1f", 0),
     ("fe 04", UnsupportedFeatureError, "unknown instruction 0xfe 0x04", 0),

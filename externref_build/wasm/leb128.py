@@ -50,11 +50,3 @@ def decode_unsigned(data: bytes | memoryview, offset: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, offset
         shift += 7
-
-
-def decode_signed(data: bytes | memoryview, offset: int) -> tuple[int, int]:
-    """Decode a signed integer that is known to be well-formed; return it with the offset behind it."""
-    start = offset
-    value, offset = decode_unsigned(data, offset)
-    bits = 7 * (offset - start)
-    return (value - (1 << bits) if value >> (bits - 1) else value), offset

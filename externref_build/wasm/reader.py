@@ -95,7 +95,7 @@ class Reader:
         start = self.offset
         value, _ = self._leb128(bits, what)
         if value >> bits:
-            raise MalformedModuleError(f"{what} is an integer of more than {bits} bits", start)
+            raise MalformedModuleError(f"{what} takes more than {bits} bits", start)
         return value
 
     def _signed(self, bits: int, what: str) -> int:
@@ -104,7 +104,7 @@ class Reader:
         if value >> (width - 1):
             value -= 1 << width
         if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
-            raise MalformedModuleError(f"{what} is an integer of more than {bits} bits", start)
+            raise MalformedModuleError(f"{what} takes more than {bits} bits", start)
         return value
 
     def _leb128(self, bits: int, what: str) -> tuple[int, int]:
@@ -117,4 +117,4 @@ class Reader:
             if byte < 0x80:
                 return value, width
             if width >= bits:
-                raise MalformedModuleError(f"{what} is an integer of more than {(bits + 6) // 7} bytes", start)
+                raise MalformedModuleError(f"{what} takes more than {(bits + 6) // 7} bytes", start)

@@ -14,8 +14,6 @@ from guest_model import Choices, Guest, Kind
 
 DROP_HOOK = ("hook", "dropped")
 
-_VAL_TYPES = {"i32": wasmtime.ValType.i32, "i64": wasmtime.ValType.i64, "ref": wasmtime.ValType.externref}
-
 
 def make_engine() -> wasmtime.Engine:
     """Make an engine that accepts what guests use, and compiles quickly."""
