@@ -84,9 +84,15 @@ def core_types(value_type: ValueType, *, is_result: bool) -> tuple[ValType | Non
     """Spell a value type in core types: i32 for a reference before processing; None where any type will do."""
     if isinstance(value_type, (ResourceType, FunctionType)):
         return (I32,)
-    if isinstance(value_type, (ListType, OptionType)) or value_type in _BUFFERS:
+    if lies_in_memory(value_type):
         return (I64,) if is_result else (I32, I32)
+    assert isinstance(value_type, str)
     return (_CORE_TYPES[value_type],)
+
+
+def lies_in_memory(value_type: ValueType) -> bool:
+    """Whether values pass as an address in the guest's memory, and a length."""
+    return isinstance(value_type, (ListType, OptionType)) or value_type in _BUFFERS
 
 
 class ValueTypeDecoder:

@@ -85,6 +85,11 @@ class ImportModule:
     """Those that act on host objects, in the order of the names; overloads are members of the same name."""
 
     @property
+    def every_function(self) -> tuple[Function, ...]:
+        """The imports themselves, whether or not they act on host objects."""
+        return (*self.functions, *(member.function for member in self.members))
+
+    @property
     def namespaces(self) -> frozenset[str]:
         """Resources of which the guest uses static members alone: any object with these will do, such as a module."""
         kinds: dict[str, set[str]] = {}

@@ -35,7 +35,7 @@ from externref_build.metadata import (
     is_surrogate,
     merge_interface,
 )
-from externref_build.value_types import FunctionType, ListType, OptionType, ResourceType, ValueType, core_types
+from externref_build.value_types import FunctionType, ResourceType, ValueType, core_types, lies_in_memory
 from externref_build.wasm import sections as section_ids
 from externref_build.wasm.decoding import decode_module
 from externref_build.wasm.module import FUNC, KIND_NAMES, MEMORY, TABLE, Module
@@ -86,7 +86,7 @@ def read_model(data: bytes | memoryview) -> Model:
     declared = {(entry.module, entry.name): entry for entry in interface}
     imports = tuple(_imports(module, declared))
     exports = tuple(_exports(module, declared, frozenset(_ways_back(module, imports))))
-    functions = [*exports, *(function for entry in imports for function in _functions(entry))]
+    functions = [*exports, *(function for entry in imports for function in entry.every_function)]
     model = Model(
         imports=imports,
         exports=exports,
@@ -104,11 +104,6 @@ def read_model(data: bytes | memoryview) -> Model:
     if model.has_memory:
         _refuse_wide_memory(module)
     return model
-
-
-def _functions(module: ImportModule) -> Iterator[Function]:
-    yield from module.functions
-    yield from (member.function for member in module.members)
 
 
 Declared: TypeAlias = "dict[tuple[str | None, str], InterfaceFunction]"
@@ -150,7 +145,7 @@ def _imports(module: Module, declared: Declared) -> Iterator[ImportModule]:
 def _ways_back(module: Module, imports: Iterable[ImportModule]) -> Iterator[str]:
     """Yield the names of exports that call functions of the guest. Raises `BindingError` if one does not fit."""
     exported = {export.name: export.index for export in module.exports if export.kind == FUNC}
-    for function in (function for entry in imports for function in _functions(entry)):
+    for function in (function for entry in imports for function in entry.every_function):
         for type_ in (param.type for param in function.params):
             if isinstance(type_, FunctionType) and type_.via is not None:
                 found = module.func_type(exported[type_.via]) if type_.via in exported else None
@@ -281,8 +276,8 @@ def _check_needs(function: Function, model: Model) -> None:
     """Raise `BindingError` unless the module exports what the function's values pass through."""
     for value_type, to_guest in _values(function):
         for needed, there in (
-            (MEMORY_EXPORT, model.has_memory or not _lies_in_memory(value_type)),
-            (ALLOCATOR, model.has_allocator or not (to_guest and _lies_in_memory(value_type))),
+            (MEMORY_EXPORT, model.has_memory or not lies_in_memory(value_type)),
+            (ALLOCATOR, model.has_allocator or not (to_guest and lies_in_memory(value_type))),
             (FUNCTION_TABLE, model.has_function_table or not _lies_in_table(value_type)),
         ):
             if not there:
@@ -303,10 +298,6 @@ def _values(function: Function) -> Iterator[tuple[ValueType, bool]]:
     yield from ((result, is_import) for result in function.results)
     if function.fallible:
         yield "str", is_import
-
-
-def _lies_in_memory(value_type: ValueType) -> bool:
-    return isinstance(value_type, (ListType, OptionType)) or value_type in ("str", "bytes")
 
 
 def _lies_in_table(value_type: ValueType) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from externref_build.bindings.javascript import values
 from externref_build.bindings.javascript.names import distinct, quoted
 from externref_build.bindings.model import Function
-from externref_build.value_types import FunctionType, ResourceType, ValueType
+from externref_build.value_types import FunctionType, ResourceType, ValueType, lies_in_memory
 from externref_build.wasm.types import I64, ValType
 
 Lines = list[str]
@@ -81,7 +81,7 @@ def call_guest(
     arguments = [*first]
     for param in params:
         sent = _send(param)
-        if values.lies_in_memory(param.type):
+        if lies_in_memory(param.type):
             lines += [f"const {param.name}$address = {sent};", f"const {param.name}$length = size;"]
             arguments += [f"{param.name}$address", f"{param.name}$length"]
         else:
@@ -111,7 +111,7 @@ def _return_to_host(given: Sequence[Value]) -> Lines:
         lines.append(f"const [{', '.join(value.name for value in given)}] = result$;")
     returned = []
     for value in given:
-        if values.lies_in_memory(value.type):
+        if lies_in_memory(value.type):
             lines.append(f"const {value.name}address = unpack({value.name});")
             received = values.receive(value.type, value.core, (f"{value.name}address", "size"), copied=True)
             if len(given) > 1:
@@ -144,7 +144,7 @@ def call_host(
     arguments: list[str] = []
     lines: Lines = []
     for param in params:
-        core = (param.name, f"{param.name}$length") if values.lies_in_memory(param.type) else (param.name,)
+        core = (param.name, f"{param.name}$length") if lies_in_memory(param.type) else (param.name,)
         names += core
         lines += _check_reference(param)
         if isinstance(param.type, FunctionType):
@@ -186,7 +186,7 @@ def _return_to_guest(given: Sequence[Value]) -> Lines:
         )
         lines.append(f"let [{', '.join(value.name for value in given)}] = result$;")
     lines += _checks(given)
-    returned = [f"pack({_send(value)})" if values.lies_in_memory(value.type) else _send(value) for value in given]
+    returned = [f"pack({_send(value)})" if lies_in_memory(value.type) else _send(value) for value in given]
     lines.append(f"return {returned[0] if len(returned) == 1 else '[' + ', '.join(returned) + ']'};")
     return lines
 
@@ -233,7 +233,7 @@ def callback_maker(callback: Callback, label: str, way: str | None) -> Lines:
 
 
 def _core(value_type: ValueType) -> ValType | None:
-    return I64 if values.lies_in_memory(value_type) else None
+    return I64 if lies_in_memory(value_type) else None
 
 
 def _checks(passed: Sequence[Value]) -> Lines:
@@ -241,7 +241,7 @@ def _checks(passed: Sequence[Value]) -> Lines:
 
     A list that was lent from there is copied, if another value is sent before it: the memory may move for that.
     """
-    in_memory = [value for value in passed if values.lies_in_memory(value.type)]
+    in_memory = [value for value in passed if lies_in_memory(value.type)]
     lines = [line for value in passed for line in _check(value, in_memory[:1] == [value])]
     return lines + [f"{value.name} = copyOfOwn({value.name});" for value in in_memory[1:] if values.is_list(value.type)]
 

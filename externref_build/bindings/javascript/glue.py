@@ -143,7 +143,7 @@ def _callbacks(model: Model) -> dict[FunctionType, Callback]:
     types = [
         callback_type(param.type)
         for entry in model.imports
-        for function in (*entry.functions, *(member.function for member in entry.members))
+        for function in entry.every_function
         for param in function.params
         if isinstance(param.type, FunctionType)
     ]
@@ -219,11 +219,7 @@ def _export(name: str) -> str:
 
 def _lends(model: Model) -> bool:
     """Tell whether the host ever has a view of the guest's memory."""
-    functions = [
-        function
-        for entry in model.imports
-        for function in (*entry.functions, *(member.function for member in entry.members))
-    ]
+    functions = (function for entry in model.imports for function in entry.every_function)
     return any(values.is_list(param.type) for function in functions for param in function.params)
 
 

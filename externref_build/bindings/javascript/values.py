@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from externref_build.bindings.model import ANY_REFERENCE
-from externref_build.value_types import ListType, OptionType, ResourceType, ValueType
+from externref_build.value_types import ListType, OptionType, ResourceType, ValueType, lies_in_memory
 from externref_build.wasm.types import F32, F64, I32, I64, ValType
 
 
@@ -118,11 +118,6 @@ def _element(value_type: ValueType) -> str | None:
     if isinstance(inner, ListType):
         return inner.element
     return "u8" if inner == "bytes" else None
-
-
-def lies_in_memory(value_type: ValueType) -> bool:
-    """Whether values pass as an address and a length."""
-    return isinstance(value_type, (ListType, OptionType)) or value_type in ("str", "bytes")
 
 
 def is_list(value_type: ValueType) -> bool:
