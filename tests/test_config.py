@@ -101,7 +101,7 @@ def test_every_key_of_the_documentation(tmp_path: Path) -> None:
         offline = true
         frozen = true
         vendor = true
-        cargo-args = ["--config", "net.retry=1"]
+        cargo-args = ["--config", "net.retry=1", "-j2"]
         toolchain = "1.90.0"
         table = false
         drop-hook = "host::dropped::now"
@@ -130,7 +130,7 @@ def test_every_key_of_the_documentation(tmp_path: Path) -> None:
         offline=True,
         frozen=True,
         vendor=True,
-        cargo_args=("--config", "net.retry=1"),
+        cargo_args=("--config", "net.retry=1", "-j2"),
         toolchain="1.90.0",
         **WITHOUT_CLANG,
         table=None,
@@ -387,6 +387,8 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
         ('cargo-args = ["a\\u0000"]', 'cargo-args is ["a\\u0000"]', "arguments of cargo"),
         ('cargo-args = ["--target=x"]', 'cargo-args holds "--target=x"', "the key target"),
         ('cargo-args = ["--release"]', 'cargo-args holds "--release"', "the key profile"),
+        ('cargo-args = ["-Floud"]', 'cargo-args holds "-Floud"', "the key features"),
+        ('cargo-args = ["-p=other"]', 'cargo-args holds "-p=other"', "the key manifest-path"),
         ('cargo-args = ["--"]', 'cargo-args holds "--"', "RUSTFLAGS"),
         ('toolchain = "+nightly"', 'toolchain is "+nightly"', "rustup toolchain"),
         ("table = true", "table is true", "or false"),

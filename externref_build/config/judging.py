@@ -106,6 +106,8 @@ def _refused_argument(key: str, value: Value) -> ConfigError | None:
     where = f"{value.origin}, key {key}"
     for argument in cast("list[str]", value.raw or []):
         flag = argument.partition("=")[0]
+        if of_cargo and not flag.startswith("--"):
+            flag = flag[:2]  # its value may be a part of the word
         if of_cargo and flag in _KEY_FOR_ARGUMENT:
             proper = _KEY_FOR_ARGUMENT[flag]
             return ConfigError(
