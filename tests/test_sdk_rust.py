@@ -566,6 +566,7 @@ def test_what_is_no_single_value_is_a_compile_error(toolchain: None, test_cache:
     [
         pytest.param("fn import(a: &Missing);", "cannot find type `Missing`", "src/lib.rs:8:19", id="unknown type"),
         pytest.param("fn import(a: u32) -> Result<u32>;", "mismatched types", "src/lib.rs:8:26", id="other error"),
+        pytest.param("#[externref(method)] fn a(this: &Kind);", "`&Kind: ", "src/lib.rs:8:37", id="no object"),
     ],
 )
 def test_a_wrong_type_is_one_error_at_its_place(
@@ -574,7 +575,7 @@ def test_a_wrong_type_is_one_error_at_its_place(
     source = f"""
 use externref_guest::externref;
 pub type Result<T> = std::result::Result<T, std::fmt::Error>;
-
+pub enum Kind {{}}
 #[externref]
 #[link(wasm_import_module = "host")]
 extern "C" {{

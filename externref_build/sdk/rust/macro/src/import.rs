@@ -366,7 +366,7 @@ impl Context<'_> {
 fn lend(Param { ident, ty, value, .. }: &Param, krate: &Path) -> TokenStream {
     match value {
         Value::Reference(_) => {
-            quote_spanned!(ty.span()=> let #ident = #krate::__private::ToHost::into_slot(#ident);)
+            quote_spanned!(ty.span()=> let #ident = <#ty as #krate::__private::ToHost>::into_slot(#ident);)
         }
         Value::Buffer(_) => {
             let length = linkage::length(ident);

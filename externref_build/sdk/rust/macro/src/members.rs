@@ -98,6 +98,8 @@ pub fn take(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Option<Memb
 
 const EXPECTED: &str = "expected `constructor`, `method`, `static_method = Type`, `getter`, `setter` or `global`";
 
+const OTHER_NAME: &str = "the host's name of a member, if it has another one, is `#[link_name = \"...\"]`";
+
 const KINDS: [(&str, Kind); 5] = [
     ("constructor", Kind::Constructor),
     ("method", Kind::Method),
@@ -117,7 +119,7 @@ impl Kind {
         KINDS
             .into_iter()
             .find_map(|(name, kind)| meta.path.is_ident(name).then_some(kind))
-            .ok_or_else(|| meta.error(EXPECTED))
+            .ok_or_else(|| meta.error(format!("{EXPECTED}, and perhaps `overload = \"...\"`; {OTHER_NAME}")))
     }
 
     fn has_this(&self) -> bool {

@@ -60,12 +60,14 @@ impl Spelling<'_> {
     /// Says how a type passes; `mark` is the word of a `#[resource]` attribute. Faults come with a harmless answer.
     pub fn classify(self, ty: &Type, mark: Option<bool>, errors: &mut Errors) -> Value {
         let ty = bare(ty);
-        if mark != Some(false) {
+        if mark != Some(false) && !names_self(ty) {
             if let Some(reference) = self.reference(ty, mark == Some(true)) {
                 return Value::Reference(reference);
             }
         }
-        let value = if mark == Some(true) {
+        let value = if names_self(ty) {
+            Err("`Self` is no type here: write the name of the type".to_owned())
+        } else if mark == Some(true) {
             Err(NO_RESOURCE.to_owned())
         } else if let Some(message) = self.nested(ty).filter(|_| mark.is_none()) {
             Err(message)
@@ -240,6 +242,15 @@ pub fn primitive(ty: &Type) -> Option<&'static str> {
 
 fn is_result(path: &TypePath) -> bool {
     last_is(&path.path, &["Result"])
+}
+
+/// Whether a type is `Self`, borrowed or not, in an `Option` or not.
+fn names_self(ty: &Type) -> bool {
+    match bare(option(ty).unwrap_or(ty)) {
+        Type::Reference(borrow) => names_self(&borrow.elem),
+        Type::Path(path) => path.path.is_ident("Self"),
+        _ => false,
+    }
 }
 
 /// What is wrong with a text or list that is not behind a `&`.

@@ -30,6 +30,10 @@ extern "C" {
     #[externref(constructor)]
     fn nothing();
     #[externref(constructor)]
+    fn itself() -> Self;
+    #[externref(method)]
+    fn or_itself(this: &Matrix, other: &Self) -> Option<Self>;
+    #[externref(constructor)]
     fn number() -> f64;
     #[externref(constructor)]
     fn resource() -> externref_guest::Resource<Matrix>;
