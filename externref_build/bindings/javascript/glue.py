@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
@@ -31,6 +32,7 @@ from externref_build.bindings.javascript.names import (
 from externref_build.bindings.javascript.strings import JS_STRING, are_the_engines
 from externref_build.bindings.model import (
     ALLOCATOR,
+    ANY_REFERENCE,
     FUNCTION_TABLE,
     HOST_MODULE,
     INITIALIZER,
@@ -321,6 +323,7 @@ def _member(member: Member, space: str, scope: _Scope) -> Lines:
     check: Lines = []
     if member.kind in ("method", "get", "set"):
         check = _check_class(params[0], allowed)
+        params[0] = dataclasses.replace(params[0], type=ANY_REFERENCE)  # null is no instance of any class
 
     def call(arguments: Sequence[str]) -> str:
         match member.kind:
