@@ -65,10 +65,7 @@ pub extern "C" fn better(
 /// Moves `cursor` behind the next note that has all words of the query, and returns that note.
 #[externref]
 #[no_mangle]
-pub extern "C" fn next_match(
-    cursor: &mut Resource<Cursor>,
-    query: &str,
-) -> Option<Resource<Row>> {
+pub extern "C" fn next_match(cursor: &mut Resource<Cursor>, query: &str) -> Option<Resource<Row>> {
     let query = Query::new(query);
     while let Some(row) = notes::next(cursor) {
         if query.is_met_by(&document(&row)) {
