@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from itertools import chain
+from typing import Final
 
 from externref_build.bindings.hosts import generate_hosts
 from externref_build.config import ModuleConfig, read_project_table
+from externref_build.config.toml import table, texts
 from externref_build.errors import ConfigError
 from externref_build.metadata import INTERFACE_SECTION
 from externref_build.wasm.custom import without_custom
@@ -41,19 +42,15 @@ def without_interface(data: bytes) -> bytes:
 
 def _require_wasmtime(module: ModuleConfig) -> None:
     project = read_project_table(module.project_dir)
-    if project is None or "dependencies" in project.get("dynamic", ()):
+    if project is None or "dependencies" in texts(project, "dynamic"):
         return
-    if "wasmtime" not in map(_name, _requirements(project)):
+    extras = table(project, "optional-dependencies").values()
+    if "wasmtime" not in map(_name, chain(texts(project, "dependencies"), *map(texts, extras))):
         raise ConfigError(
             'bindings holds "python", and the project does not depend on wasmtime, which runs the plugin',
             where=f"{module.project_dir / 'pyproject.toml'}, [project], key dependencies",
             remedy='add it: dependencies = ["wasmtime>=40"]',
         )
-
-
-def _requirements(project: Mapping[str, Any]) -> Iterator[str]:
-    for requirements in (project.get("dependencies", ()), *project.get("optional-dependencies", {}).values()):
-        yield from map(str, requirements)
 
 
 def _name(requirement: str) -> str:

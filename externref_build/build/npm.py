@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from externref_build.config import Config, ModuleConfig, read_project_table
+from externref_build.config import Config, ModuleConfig, read_project_table, toml
 from externref_build.errors import ConfigError
 from externref_build.output import write_whole
 
@@ -77,24 +77,21 @@ def write_npm_packages(config: Config, paths: Sequence[Path], version: str | Non
 def _package(project: Mapping[str, Any], name: str, version: str | None) -> Package:
     from externref_build.bindings.javascript.package import Package
 
-    def text(key: str) -> str | None:
-        value = project.get(key)
-        return value if isinstance(value, str) else None
-
-    urls = {_label(label): str(url) for label, url in project.get("urls", {}).items()}
+    urls = {_label(label): str(url) for label, url in toml.table(project, "urls").items()}
 
     def url(*labels: str) -> str | None:
         return next((urls[label] for label in labels if label in urls), None)
 
-    authors = [
-        {key: str(author[key]) for key in ("name", "email") if key in author} for author in project.get("authors", ())
+    authors: list[Mapping[str, str]] = [
+        {key: str(author[key]) for key in ("name", "email") if key in author}
+        for author in toml.tables(project, "authors")
     ]
     return Package(
         name=name,
-        version=text("version") or version,
-        description=text("description"),
-        license=text("license"),
-        keywords=tuple(map(str, project.get("keywords", ()))),
+        version=toml.text(project, "version") or version,
+        description=toml.text(project, "description"),
+        license=toml.text(project, "license"),
+        keywords=tuple(toml.texts(project, "keywords")),
         homepage=url("homepage"),
         issues=url("issues", "bugs", "issue", "tracker", "issuetracker", "bugtracker"),
         repository=url("source", "repository", "sourcecode", "github"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path, PurePath
-from typing import Any
 
 from externref_build.config import ModuleConfig, read_tool_table
+from externref_build.config.toml import table, text, texts
 from externref_build.errors import ConfigError
 
 
@@ -48,32 +48,23 @@ def require_inside(folder: Path, module: ModuleConfig) -> Path:
 
 
 def _candidates(module: ModuleConfig) -> Iterator[Path]:
-    setuptools = read_tool_table(module.project_dir, "setuptools") or {}
+    setuptools, maturin, hatch = (
+        read_tool_table(module.project_dir, tool) for tool in ("setuptools", "maturin", "hatch")
+    )
     parts = module.package.split(".")
-    package_dir = _mapping(setuptools.get("package-dir"))
+    package_dir = table(setuptools, "package-dir")
     for split in range(len(parts), -1, -1):
         base = package_dir.get(".".join(parts[:split]))
         if isinstance(base, str):
             yield module.project_dir.joinpath(base, *parts[split:])
-    find = _mapping(_mapping(setuptools.get("packages")).get("find"))
-    maturin = read_tool_table(module.project_dir, "maturin") or {}
-    hatch = read_tool_table(module.project_dir, "hatch") or {}
-    for base in (*find.get("where", ()), *_maturin_bases(maturin), *_hatch_bases(hatch), "src", "."):
+    source = text(maturin, "python-source")
+    found = [*texts(setuptools, "packages", "find", "where"), *([source] if source else ()), *_hatch_bases(hatch)]
+    for base in (*found, "src", "."):
         yield module.project_dir.joinpath(base, *parts)
 
 
-def _maturin_bases(table: Mapping[str, Any]) -> Iterator[str]:
-    source = table.get("python-source")
-    if isinstance(source, str):
-        yield source
-
-
-def _hatch_bases(table: Mapping[str, Any]) -> Iterator[str]:
-    build = _mapping(table.get("build"))
-    for target in (_mapping(_mapping(build.get("targets")).get("wheel")), build):
-        yield from (str(PurePath(package).parent) for package in target.get("packages", ()))
-        yield from target.get("sources", ())
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+def _hatch_bases(hatch: object) -> Iterator[str]:
+    build = table(hatch, "build")
+    for target in (table(build, "targets", "wheel"), build):
+        yield from (str(PurePath(package).parent) for package in texts(target, "packages"))
+        yield from (*texts(target, "sources"), *table(target, "sources"))

@@ -15,6 +15,7 @@ from typing import Final
 
 from externref_build.build.progress import Progress
 from externref_build.config import Config
+from externref_build.config.toml import table, text
 from externref_build.errors import ConfigError
 from externref_build.guests.cargo_config import config_paths
 from externref_build.guests.manifest import CARGO_CONFIG_FILES, read_manifest
@@ -78,9 +79,9 @@ def _is_vendored(config: Config, folders: Iterable[Path], environ: Mapping[str, 
     """
     paths = {path: None for folder in folders for path in config_paths(folder, environ)}
     for path in (path for path in paths if path.is_file() and path.is_relative_to(config.project_dir)):
-        sources = read_manifest(path).get("source", {})
-        replacement = sources.get("crates-io", {}).get("replace-with")
-        if isinstance(sources.get(replacement, {}).get("directory"), str):
+        sources = table(read_manifest(path), "source")
+        replacement = text(sources, "crates-io", "replace-with")
+        if replacement is not None and text(sources, replacement, "directory"):
             return True
         if sources:
             raise ConfigError(

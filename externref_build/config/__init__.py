@@ -10,9 +10,10 @@ what was expected.
 from __future__ import annotations
 
 from externref_build.config.keys import schema, table_schema
-from externref_build.config.loading import load_config, parse_toml, read_project_table, read_tool_table
+from externref_build.config.loading import load_config, read_project_table, read_tool_table
 from externref_build.config.model import Config, ModuleConfig
 from externref_build.config.overrides import ConfigSettings
+from externref_build.config.toml import parse_toml
 
 __all__ = [
     "Config",

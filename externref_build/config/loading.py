@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -19,12 +18,8 @@ from externref_build.config.overrides import (
     meant_for,
     refuse_override_of_several,
 )
+from externref_build.config.toml import parse_toml
 from externref_build.errors import ConfigError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 def load_config(
@@ -126,8 +121,3 @@ def _read_pyproject(project_dir: Path) -> dict[str, Any]:
         raise ConfigError(f"pyproject.toml cannot be read: {error.strerror}", where=str(path)) from error
     except ValueError as error:
         raise ConfigError(f"pyproject.toml is not valid TOML: {error}", where=str(path)) from error
-
-
-def parse_toml(text: str) -> dict[str, Any]:
-    """Parse a TOML document. Raises ValueError."""
-    return tomllib.loads(text)

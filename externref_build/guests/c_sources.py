@@ -12,6 +12,7 @@ from pathlib import Path
 
 from externref_build.config import ModuleConfig
 from externref_build.errors import ConfigError, ExternrefBuildError, raise_together
+from externref_build.guests.patterns import matching
 
 CXX_SUFFIXES = frozenset({".cc", ".cpp", ".cxx", ".c++", ".C"})
 _SUFFIXES = CXX_SUFFIXES | {".c"}
@@ -34,7 +35,7 @@ def find_sources(module: ModuleConfig) -> list[Path]:
     found: set[Path] = set()
     errors: list[ExternrefBuildError] = []
     for pattern in module.sources:
-        files = [path for path in module.project_dir.glob(pattern) if path.is_file()]
+        files = [path for path in matching(module.project_dir, pattern) if path.is_file()]
         wrong = [path.name for path in files if path.suffix not in _SUFFIXES]
         if not files or wrong:
             problem = f"holds {', '.join(wrong)}" if wrong else "matches no file"

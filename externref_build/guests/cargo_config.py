@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from externref_build.config import parse_toml
+from externref_build.config import toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class CargoConfig:
         """Return a string such as ``build.target``, or ``None``; a list (several targets) yields its only element."""
         value: object = self.environ.get(f"CARGO_{section}_{key}".upper().replace("-", "_")) or None
         for table in self.tables:
-            value = value or _table(table, section).get(key)
+            value = value or toml.table(table, section).get(key)
         if isinstance(value, list):
             value = value[0] if len(value) == 1 else None
         return value if isinstance(value, str) else None
@@ -39,17 +39,17 @@ class CargoConfig:
         return any(
             entry.get("rustflags") and (name == target or (name.startswith("cfg(") and _holds(name[4:-1], cfg)))
             for table in self.tables
-            for name, entry in _table(table, "target").items()
+            for name, entry in toml.table(table, "target").items()
             if isinstance(entry, dict)
         )
 
     def is_text(self, *keys: str) -> bool:
         """Tell whether a value is written as one string where a list would do as well; cargo does not merge the two."""
-        return any(isinstance(_value(table, keys), str) for table in self.tables)
+        return any(toml.text(table, *keys) is not None for table in self.tables)
 
     def builds_std(self) -> bool:
         """Tell whether the standard library is compiled with the guest (``unstable.build-std``)."""
-        return any(_table(table, "unstable").get("build-std") for table in self.tables)
+        return any(toml.table(table, "unstable").get("build-std") for table in self.tables)
 
 
 def read_cargo_config(folder: Path, environ: Mapping[str, str], cargo_args: Sequence[str] = ()) -> CargoConfig:
@@ -82,7 +82,7 @@ def _config_file(folder: Path) -> Path:
 
 def _with_includes(path: Path, depth: int = 8) -> Iterator[Mapping[str, Any]]:
     try:
-        table = parse_toml(path.read_text(encoding="utf-8"))
+        table = toml.parse_toml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return
     yield table
@@ -108,21 +108,9 @@ def _from_arguments(folder: Path, arguments: Sequence[str]) -> Iterator[Mapping[
     for argument in reversed(config_arguments(arguments)):
         value = argument.partition("=")[2]
         try:
-            yield parse_toml(value)
+            yield toml.parse_toml(value)
         except ValueError:
             yield from _with_includes(folder / value)
-
-
-def _value(table: Mapping[str, Any], keys: Sequence[str]) -> object:
-    *path, last = keys
-    for key in path:
-        table = _table(table, key)
-    return table.get(last)
-
-
-def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = table.get(key)
-    return value if isinstance(value, dict) else {}
 
 
 # cfg(...)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from externref_build.config import parse_toml
+from externref_build.config.toml import parse_toml, tables
 
 _BUILD_TIME = frozenset({"proc-macro", "custom-build"})
 """Kinds of cargo's targets that are compiled for the building machine."""
@@ -85,16 +85,15 @@ def linked_crates(crates: Sequence[Crate], compiled: Collection[str]) -> tuple[C
 def locked_packages(lock: Path) -> list[dict[str, Any]]:
     """Return the packages that a Cargo.lock records; none if it cannot be read."""
     try:
-        packages: list[dict[str, Any]] = parse_toml(lock.read_text(encoding="utf-8")).get("package", [])
+        return tables(parse_toml(lock.read_text(encoding="utf-8")), "package")
     except (OSError, ValueError):
         return []
-    return packages
 
 
 def locked_checksums(lock: Path) -> dict[tuple[str, str, str | None], str]:
     """Return the SHA-256 that a Cargo.lock records, by name, version and source; none if it cannot be read."""
     return {
-        (package["name"], package["version"], package.get("source")): package["checksum"]
+        (package.get("name", ""), package.get("version", ""), package.get("source")): package["checksum"]
         for package in locked_packages(lock)
         if "checksum" in package
     }

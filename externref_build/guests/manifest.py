@@ -6,13 +6,14 @@ A source distribution can be made, and a module that is there already be used, o
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from externref_build.config import parse_toml
+from externref_build.config.toml import parse_toml, table, tables, text, texts
 from externref_build.errors import ConfigError
+from externref_build.guests.patterns import matching
 
 _DEPENDENCY_TABLES = ("dependencies", "dev-dependencies", "build-dependencies")
 _WORKSPACE_FILES = ("Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "rust-toolchain")
@@ -50,19 +51,19 @@ def default_name(manifest_path: Path) -> str:
     Raises ConfigError if the Cargo.toml is of no package.
     """
     manifest = read_manifest(manifest_path)
-    package = manifest.get("package", {})
-    library = manifest.get("lib", {})
-    if not package.get("name"):
+    package, library = table(manifest, "package"), table(manifest, "lib")
+    name = text(package, "name")
+    if not name:
         raise ConfigError(
             "manifest-path names the Cargo.toml of a workspace, expected that of a package",
             where=str(manifest_path),
             remedy="set manifest-path in [tool.externref] to the Cargo.toml of the package that makes the module",
         )
-    if "cdylib" in library.get("crate-type", library.get("crate_type", [])):
-        return str(library.get("name", package["name"])).replace("-", "_")
-    binaries = [entry["name"] for entry in manifest.get("bin", []) if "name" in entry]
-    only = binaries[0] if len(binaries) == 1 else package["name"]
-    return str(package.get("default-run", only))
+    if "cdylib" in (texts(library, "crate-type") or texts(library, "crate_type")):
+        return (text(library, "name") or name).replace("-", "_")
+    binaries = list(filter(None, (text(entry, "name") for entry in tables(manifest, "bin"))))
+    only = binaries[0] if len(binaries) == 1 else name
+    return text(package, "default-run") or only
 
 
 def guest_sources(manifest_path: Path, project_dir: Path) -> GuestSources:
@@ -102,8 +103,8 @@ def workspace_manifest(manifest_path: Path) -> Path:
     manifest = read_manifest(manifest_path)
     if "workspace" in manifest:
         return manifest_path
-    named = manifest.get("package", {}).get("workspace")
-    if isinstance(named, str):
+    named = text(manifest, "package", "workspace")
+    if named is not None:
         return Path(os.path.normpath(manifest_path.parent / named / "Cargo.toml"))
     for folder in manifest_path.parent.parents:
         candidate = folder / "Cargo.toml"
@@ -113,23 +114,21 @@ def workspace_manifest(manifest_path: Path) -> Path:
 
 
 def _members(workspace: Path) -> Iterator[Path]:
-    table = read_manifest(workspace).get("workspace", {})
-    excluded = {Path(os.path.normpath(workspace.parent / name)) for name in table.get("exclude", [])}
-    for pattern in table.get("members", []):
-        for folder in workspace.parent.glob(pattern):
-            if (folder / "Cargo.toml").is_file() and Path(os.path.normpath(folder)) not in excluded:
-                yield Path(os.path.normpath(folder))
+    manifest = read_manifest(workspace)
+    excluded = {Path(os.path.normpath(workspace.parent / name)) for name in texts(manifest, "workspace", "exclude")}
+    for pattern in texts(manifest, "workspace", "members"):
+        for folder in matching(workspace.parent, pattern):
+            if (folder / "Cargo.toml").is_file() and folder not in excluded:
+                yield folder
 
 
 def _path_dependencies(manifest_path: Path) -> Iterator[Path]:
     manifest = read_manifest(manifest_path)
-    holders = [manifest, manifest.get("workspace", {}), *manifest.get("target", {}).values()]
-    tables = [holder.get(name, {}) for holder in holders for name in _DEPENDENCY_TABLES]
-    tables += manifest.get("patch", {}).values()
-    for table in tables:
-        for dependency in table.values():
-            if isinstance(dependency, Mapping) and isinstance(dependency.get("path"), str):
-                yield manifest_path.parent / dependency["path"]
+    holders = [manifest, table(manifest, "workspace"), *table(manifest, "target").values()]
+    dependencies = [table(holder, name) for holder in holders for name in _DEPENDENCY_TABLES]
+    dependencies += map(table, table(manifest, "patch").values())
+    paths = (text(dependency, "path") for some in dependencies for dependency in some.values())
+    yield from (manifest_path.parent / path for path in paths if path is not None)
 
 
 def _workspace_files(workspace: Path, project_dir: Path) -> Iterator[Path]:
@@ -146,9 +145,8 @@ def _workspace_files(workspace: Path, project_dir: Path) -> Iterator[Path]:
 
 def _vendored_sources(config: Path) -> Iterator[Path]:
     """Yield the folders that stand in for registries, as ``cargo vendor`` makes them."""
-    for source in read_manifest(config).get("source", {}).values():
-        if isinstance(source, Mapping) and isinstance(source.get("directory"), str):
-            yield Path(os.path.normpath(config.parent.parent / source["directory"]))
+    folders = (text(source, "directory") for source in table(read_manifest(config), "source").values())
+    yield from (Path(os.path.normpath(config.parent.parent / folder)) for folder in folders if folder is not None)
 
 
 def _all_files(folder: Path) -> Iterator[Path]:

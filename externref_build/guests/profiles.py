@@ -5,9 +5,10 @@ Source: https://doc.rust-lang.org/cargo/reference/profiles.html.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
+from externref_build.config.toml import table, text
 from externref_build.guests.cargo_config import CargoConfig
 
 _PARENTS: Final = {"test": "dev", "bench": "release"}
@@ -20,34 +21,24 @@ def has_debug_info(profile: str, manifest: Mapping[str, Any], config: CargoConfi
     known = set[str]()
     while name and name not in known:
         known.add(name)
-        tables = list(_tables(name, manifest, config))
-        if any(_says_yes(package) for table in tables for package in _mapping(table.get("package")).values()):
+        profiles = [table(document, "profile", name) for document in (*config.tables, manifest)]  # strongest first
+        if any(_says_yes(package) for profile in profiles for package in table(profile, "package").values()):
             return True
         variable = config.environ.get(f"CARGO_PROFILE_{name.upper().replace('-', '_')}_DEBUG")
         said = next(
-            (value for value in (variable, *(table.get("debug") for table in tables)) if value is not None), None
+            (value for value in (variable, *(profile.get("debug") for profile in profiles)) if value is not None), None
         )
         if said is not None:
             return _is_some(said)
-        inherited = (table["inherits"] for table in tables if isinstance(table.get("inherits"), str))
+        inherited = filter(None, (text(profile, "inherits") for profile in profiles))
         name = next(inherited, _PARENTS.get(name))
     return "dev" in known
 
 
-def _tables(name: str, manifest: Mapping[str, Any], config: CargoConfig) -> Iterator[Mapping[str, Any]]:
-    """Yield the tables of a profile, strongest first."""
-    for document in (*config.tables, manifest):
-        yield _mapping(_mapping(document.get("profile")).get(name))
-
-
 def _says_yes(package: object) -> bool:
-    said = _mapping(package).get("debug")
+    said = table(package).get("debug")
     return said is not None and _is_some(said)
 
 
 def _is_some(value: object) -> bool:
     return str(value).lower() not in _NONE
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
