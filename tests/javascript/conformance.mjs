@@ -620,6 +620,14 @@ test("what only looks like an array is none", async ({ start }) => {
   same(plugin.closed, false);
 });
 
+test("lists that are longer than any memory are refused", async ({ start }) => {
+  const plugin = await start();
+  const endless = (Kind, length) => Object.defineProperty(new Kind(1), "length", { value: length });
+  refused(() => plugin.bytes(endless(Uint8Array, 2 ** 32)), "RangeError", "a list has 4294967296 bytes");
+  refused(() => plugin.list_f64(endless(Float64Array, 2 ** 29 + 1)), "RangeError", "a list has 4294967304 bytes");
+  same(plugin.bytes(Uint8Array.of(1)), Uint8Array.of(1));
+});
+
 test("arrays from another realm are arrays", async ({ start }) => {
   const plugin = await start();
   const foreign = Object.setPrototypeOf(Uint8Array.of(1, 2), Object.create(Object.getPrototypeOf(Uint8Array.prototype)));

@@ -36,6 +36,7 @@ const allocate = (length, alignment) => (length === 0 ? alignment : reallocate(0
 
 const allocated = (address, length) => {
   const memory = current();
+  if (length > 0xffffffff) throw new RangeError(`a list has ${length} bytes, more than any plugin's memory`);
   if (address + length > memory.length) throw abort(beyond(address, length));
   return memory;
 };
