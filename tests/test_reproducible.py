@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +54,7 @@ def people(tmp_path: Path) -> tuple[Person, Person]:
     other_home.mkdir(parents=True)
     for settings in ("config.toml", "credentials.toml"):
         if (home / settings).is_file():
-            shutil.copy(home / settings, other_home)
+            (other_home / settings).symlink_to(home / settings)
     return (
         Person(tmp_path / "here", 0o022, 1_000_000_000, "UTC", home),
         Person(tmp_path / "there" / "and deeper", 0o077, 1_600_000_000, "Asia/Tokyo", other_home),
