@@ -780,6 +780,33 @@ def test_typescript_accepts_classes_as_they_are(tsc: Callable[[Path, str], list[
     assert errors == {*range(right + 1, right + 1 + len(wrong))}
 
 
+@pytest.mark.parametrize("count", [20, 60])
+def test_typescript_takes_in_many_classes_of_each_other(
+    tsc: Callable[[Path, str], list[str]], tmp_path: Path, count: int
+) -> None:
+    names = [f"C{number}" for number in range(count)]
+    members, core = [], []
+    for name, other in zip(names, [*names[1:], names[0]], strict=True):
+        params = [("this", {"ref": name}), ("other", {"ref": other})]
+        members.append(imported("client", f"[method]{name}.meet", params, [{"own": other}]))
+        core.append(f'(import "client" "[method]{name}.meet" (func (param externref externref) (result externref)))')
+    export = exported("first", [("of", {"ref": "C0"})], [{"own": "C0"}])
+    function = '(func (export "first") (param externref) (result externref) (local.get 0))'
+    write_bindings(tmp_path, assemble(f"(module {' '.join(core)} {function})", *members, export))
+    classes = [
+        f"class {name} {{ #{name} = 1; meet(other: {other}): {other} {{ return other; }} }}"
+        for name, other in zip(names, [*names[1:], names[0]], strict=True)
+    ]
+    lines = [
+        'import { load } from "./plug.js";',
+        *classes,
+        f"const plugin = await load({{ client: {{ {', '.join(names)} }} }});",
+        "const first: C0 = plugin.first(new C0());",
+        "plugin.first(new C1());",
+    ]
+    assert tsc(tmp_path, "\n".join(lines)) == [f"use.ts:{len(lines)}:TS2741"]
+
+
 def test_an_object_of_which_nothing_is_known_is_any(tsc: Callable[[Path, str], list[str]], tmp_path: Path) -> None:
     ref, perhaps = {"ref": "any"}, {"ref": "any", "null": True}
     module = assemble(

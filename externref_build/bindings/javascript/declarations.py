@@ -33,6 +33,8 @@ _TYPE_PATH: Final = re.compile(r"[^\x00-\x1f\"'\\]+:[A-Za-z_$][A-Za-z0-9_$]*")
 _ON_OBJECTS: Final = ("method", "get", "set")
 _SHORT: Final = 80
 """How many characters of type parameters stay on one line."""
+_RELATED: Final = 32
+"""How many classes may be declared in terms of each other; TypeScript gives up on more than fifty."""
 _MAY_BE_LEFT_OUT: Final = " | undefined"
 _OWN: Final = frozenset(
     {
@@ -188,6 +190,8 @@ class _Writer:
         """The interface with the members of a resource that the guest uses."""
         self.mentioned = {resource: self._mentioned(found) for resource, found in classes.items()}
         """The type parameters of that interface."""
+        self.are_related = len(classes) <= _RELATED
+        """Whether the members of each class are declared in terms of the others."""
 
     def _mentioned(self, members: Iterable[Member]) -> list[str]:
         """List the type parameters of an interface with these members: resources that have members themselves."""
@@ -285,8 +289,9 @@ class _Writer:
         if members is None:
             return f"{self.type[resource]} extends {{}} = Opaque<{quoted(resource)}>"
         mentioned = self.mentioned[resource]
-        what = members + _bracketed(self.type[found] for found in mentioned)
-        return f"{self.type[resource]} extends {what} = {members}{_bracketed('any' for _ in mentioned)}"
+        unknown = members + _bracketed("any" for _ in mentioned)
+        known = members + _bracketed(self.type[found] for found in mentioned)
+        return f"{self.type[resource]} extends {known if self.are_related else unknown} = {unknown}"
 
     def module(self, module: ImportModule) -> str:
         """Declare what a host provides under one name."""
@@ -351,7 +356,7 @@ class _Writer:
             resource = unread.pop()
             if resource not in found:
                 found.add(resource)
-                unread += self.mentioned.get(resource, [])
+                unread += self.mentioned.get(resource, []) if self.are_related else []
         return found
 
     def imports(self) -> str:
