@@ -311,7 +311,13 @@ def test_a_failure_takes_the_place_of_any_result(typed: bytes) -> None:
 def test_what_is_generated_offends_no_lint_and_fails_without_parameters_too(compile_guest: CompileGuest) -> None:
     guest = Processor().process(compile_guest(files_of("strict")).read_bytes())
     thing = object()
-    answers: dict[str, Any] = {"host.check": None, "host.now": 4.0, "host.find": None, "host.log": 5, "host.name": "a thing"}
+    answers: dict[str, Any] = {
+        "host.check": None,
+        "host.now": 4.0,
+        "host.find": None,
+        "host.log": 5,
+        "host.name": "a thing",
+    }
 
     def answer(name: str) -> Callable[..., Any]:
         def function(*_arguments: Any) -> Any:
@@ -325,6 +331,12 @@ def test_what_is_generated_offends_no_lint_and_fails_without_parameters_too(comp
     assert host.call("name_of_any") is None
     answers["host.find"] = thing
     assert host.call("name_of_any") == "a thing 5"
+    assert host.call("same", thing, "some words") is thing
+    assert host.call("same", thing, "words") is None
+    assert host.call("first_word", " a b ") == "a"
+    for call in (("same", thing, ""), ("first_word", "")):
+        with pytest.raises(CallError, match=r"^there is no word$"):
+            host.call(*call)
     for name in ("host.log", "host.find", "host.check"):
         answers[name] = CallError(f"no {name}")
         with pytest.raises(CallError, match=f"^no {name}$"):

@@ -85,3 +85,19 @@ pub extern "C" fn distance_from(mut thing: Resource<Thing>, x: f64, unit: char) 
     note(&mut thing, "asked", &[x], unit);
     Point::new(now()?).distance(&Point::new(x))
 }
+
+/// Returns the thing, unless the text is empty.
+#[externref(crate = guest)]
+#[allow(unsafe_code)]
+#[unsafe(no_mangle)]
+pub extern "C" fn same<'a>(thing: &'a Resource<Thing>, text: &'a str) -> Result<Option<&'a Resource<Thing>>, String> {
+    Ok(first_word(text)?.starts_with('s').then_some(thing))
+}
+
+/// Returns the first word, if there is one.
+#[externref(crate = guest)]
+#[allow(unsafe_code)]
+#[unsafe(no_mangle)]
+pub extern "C" fn first_word(text: &str) -> Result<&str, String> {
+    text.split_whitespace().next().ok_or_else(|| "there is no word".to_owned())
+}

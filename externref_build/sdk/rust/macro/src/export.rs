@@ -100,9 +100,11 @@ fn entry(function: &ItemFn, export_name: &Attribute, crossing: &Crossing, krate:
     let call = quote_spanned!(place=> #called(#(#arguments),*));
     let call = quote!(unsafe { #call });
     let result = result(function, crossing, &call, krate);
+    let linkage_lints = linkage::lints();
     quote! {
         #export_name
         #[allow(deprecated, unused_mut, unused_qualifications, unused_unsafe, clippy::too_many_arguments)]
+        #linkage_lints
         unsafe extern "C" fn __externref_export #generics (#params) #output #where_clause {
             #krate::__private::report_panics();
             #(#receive)*
@@ -180,7 +182,6 @@ fn result(function: &ItemFn, crossing: &Crossing, call: &TokenStream, krate: &Pa
 
 fn succeeded_or_zero(function: &ItemFn, outcome: Option<&Outcome>, call: &TokenStream, krate: &Path) -> TokenStream {
     let returned = Ident::new("returned", Span::mixed_site());
-    let ty = outcome.map_or_else(|| quote!(()), |outcome| outcome.ty.to_token_stream());
     let (success, zero) = match outcome {
         None => (quote!(#returned), quote!(())),
         Some(outcome) => {
@@ -196,7 +197,7 @@ fn succeeded_or_zero(function: &ItemFn, outcome: Option<&Outcome>, call: &TokenS
         }
     };
     quote_spanned! {place_of_result(&function.sig)=>
-        match { let returned: ::core::result::Result<#ty, #krate::__private::String> = #call; returned } {
+        match { let returned: ::core::result::Result<_, #krate::__private::String> = #call; returned } {
             ::core::result::Result::Ok(#returned) => #success,
             ::core::result::Result::Err(message) => {
                 #krate::__private::fail(message);

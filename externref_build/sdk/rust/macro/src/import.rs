@@ -226,11 +226,13 @@ impl Context<'_> {
         });
         let elsewhere = self.elsewhere(function, import, crossing);
         let refuse_unmarked = linkage::refuse_unmarked(crossing, krate);
+        let linkage_lints = linkage::lints();
         quote! {
             #refuse_unmarked
             #[cfg(target_family = "wasm")]
             {
                 #[allow(unused_qualifications, clippy::option_if_let_else)]
+                #linkage_lints
                 unsafe fn __externref_call #generics (#params) #output #where_clause {
                     #raw
                     #records

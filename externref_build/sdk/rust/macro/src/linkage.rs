@@ -35,6 +35,11 @@ pub fn output(crossing: &Crossing) -> TokenStream {
     }
 }
 
+/// What compilers shall not say of functions with these parameters: lifetimes lose their references.
+pub fn lints() -> TokenStream {
+    quote!(#[allow(single_use_lifetimes, unused_lifetimes, clippy::extra_unused_lifetimes, clippy::needless_lifetimes)])
+}
+
 /// Whether a value's type may be one that cannot be zero.
 pub fn may_lack_zero(value: &Value) -> bool {
     matches!(value, Value::Plain(Plain { name: "ptr" | "opaque", .. }))
