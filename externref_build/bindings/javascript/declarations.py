@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from externref_build.bindings.javascript import values
+from externref_build.bindings.javascript import pieces, values
 from externref_build.bindings.javascript.names import (
     MADE_BY,
     RESERVED,
@@ -36,26 +36,10 @@ _SHORT: Final = 80
 _RELATED: Final = 32
 """How many classes may be declared in terms of each other; TypeScript gives up on more than fifty."""
 _MAY_BE_LEFT_OUT: Final = " | undefined"
-_OWN: Final = frozenset(
-    {
-        "GuestError",
-        "GuestFault",
-        "GuestPanic",
-        "Imports",
-        "Class",
-        "Opaque",
-        "Plugin",
-        "PluginClosedError",
-        "PluginError",
-        "Record",
-        "ReturnType",
-        "Source",
-        "Unshared",
-        "Wasi",
-        "brand",
-        "load",
-    }
-)
+_ALWAYS: Final = "GuestError GuestFault GuestPanic PluginClosedError PluginError Source"
+"""What all modules declare, of what is the same for all."""
+_OWN: Final = pieces.names("module.d.ts") | {"Imports", "Plugin", "Record", "ReturnType", "load"}
+"""Names of what each module declares, and of TypeScript's own types in there."""
 _PLUGIN_OWN: Final = """\
   /** Let go of all that the plugin holds; later calls are refused. Also done when it traps or panics. */
   readonly close: () => void;
@@ -65,66 +49,6 @@ _PLUGIN_OWN: Final = """\
 _LIVE_REFERENCES: Final = """\
   /** How many references the plugin holds; each look counts them. */
   readonly liveReferences: number;
-"""
-_ERRORS: Final = """\
-/** Root of all that a plugin itself does wrong, but for the engine's own traps. */
-export class PluginError extends Error {}
-
-/** A function of the plugin failed: the `Err` of its result. The plugin stays usable. */
-export class GuestError extends PluginError {
-  private readonly guestError;
-}
-
-/** The plugin broke the rules of its interface, with text that is not UTF-8, for example. */
-export class GuestFault extends PluginError {
-  private readonly guestFault;
-}
-
-/** The plugin panicked, and is closed. */
-export class GuestPanic extends PluginError {
-  constructor(message: string, file: string, line: number, column: number);
-  /** The source file, as the guest's compiler named it. */
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-}
-
-/** The plugin was closed, by its host or by what stopped it. */
-export class PluginClosedError extends PluginError {
-  private readonly pluginClosedError;
-}
-
-"""
-_SOURCE: Final = """\
-/** A URL, a response of `fetch` or its promise, an ArrayBuffer or a view of one, or a compiled WebAssembly.Module. */
-export type Source = string | object;
-
-"""
-_OPAQUE: Final = """\
-declare const brand: unique symbol;
-
-/** An object of the host's, of which only the name is known. */
-export interface Opaque<Name extends string> {
-  readonly [brand]: Name;
-}
-
-"""
-_UNSHARED: Final = """\
-/** An array that shares its memory with no other thread: from TypeScript 5.7 on, a `Uint8Array<ArrayBuffer>`. */
-export type Unshared<Kind extends { slice(): unknown }> = ReturnType<Kind["slice"]>;
-
-"""
-_CLASS: Final = """\
-/** A class, or another object that says what its instances are. */
-export type Class<Instance> =
-  | { readonly prototype: Instance }
-  | { [Symbol.hasInstance](value: unknown): boolean };
-
-"""
-_WASI: Final = """\
-/** Functions of `wasi_snapshot_preview1`, or an object that has them, such as a `WASI` of `node:wasi`. */
-export type Wasi = Record<string, unknown> | { readonly wasiImport: object; initialize?(instance: object): void };
-
 """
 
 
@@ -146,12 +70,7 @@ def declarations(model: Model, file_name: str, types: Mapping[str, str]) -> str:
         comment(f"The plugin {file_name}, for TypeScript. {MADE_BY}"),
         '/// <reference lib="esnext.disposable" />\n\n',
         *writer.type_imports(),
-        _ERRORS,
-        _SOURCE,
-        _OPAQUE if writer.resources else "",
-        _CLASS if writer.classes else "",
-        _UNSHARED if any("Unshared<" in part for part in own) else "",
-        _WASI if model.uses_wasi else "",
+        *(f"{piece}\n\n" for piece in pieces.needed("module.d.ts", " ".join([_ALWAYS, *own]))),
         *own,
     ]
     return "".join(parts)

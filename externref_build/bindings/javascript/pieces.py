@@ -1,4 +1,4 @@
-"""The part of the generated code that is the same for all modules: pieces of two scripts, each where it is needed.
+"""What is the same for all modules: pieces of scripts and declarations, each where it is needed.
 
 A piece is a declaration at the outermost level; blank lines divide them. It is needed where its name occurs in what is
 needed already.
@@ -10,7 +10,7 @@ import functools
 import re
 from pathlib import Path
 
-_DECLARED = re.compile(r"^(?:export )?(?:const|let|class|function) (\w+)", re.MULTILINE)
+_DECLARED = re.compile(r"^(?:export )?(?:declare )?(?:const|let|class|function|interface|type) (\w+)", re.MULTILINE)
 _WORD = re.compile(r"(?<![\w$])(?:(?<!\.)|(?<=\.\.\.))[A-Za-z_]\w*")
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 
