@@ -131,35 +131,13 @@ def build_module(
     Raises ExternrefBuildError; whatever lay in the output's place before is then unchanged.
     """
     from externref_build.build.optimize import find_wasm_opt, optimize
-    from externref_build.processor import Processor
 
     path = (output_folder or package_folder(module)) / module_file_name(module)
-    started = time.perf_counter()
     environ = os.environ if environ is None else environ
     wasm_opt = find_wasm_opt(module, environ) if module.optimize else None
-    loudness = progress.cargo_arguments()
-    plan = None if module.sources else plan_guest(module, environ=environ, loudness=loudness)
-    guest = make_guest(module, plan, environ=environ, loudness=loudness)
-    compiled = time.perf_counter()
-    progress.step(
-        "Fresh" if guest.fresh else "Compiled",
-        f"guest {guest.name} for {guest.target} ({module.profile}) in {compiled - started:.2f} s",
-    )
+    plan, guest = _compile(module, environ, progress)
     source = guest.path.read_bytes()
-    processor = Processor(
-        table=module.table,
-        drop_hook=module.drop_hook,
-        require_direct=module.require_direct,
-        debug_info="keep" if module.debug_info == "split" else module.debug_info,
-        interface=module.interface or bool(module.bindings),
-    )
-    try:
-        processed = processor.process(source)
-    except ExternrefBuildError as error:
-        error.located(str(guest.path))
-        raise
-    report = processor.report
-    progress.step("Processed", _summary(report, time.perf_counter() - compiled))
+    processed, report = _process(source, guest.path, module, progress)
     hosts = make_hosts(module, processed, path.stem)
     if not module.interface:
         processed = without_interface(processed)
@@ -188,6 +166,20 @@ def build_module(
         optimizer=wasm_opt,
         files=(*(path.with_name(name) for name in hosts), *files),
     )
+
+
+def _compile(
+    module: ModuleConfig, environ: Mapping[str, str], progress: Progress
+) -> tuple[GuestPlan | None, GuestModule]:
+    started = time.perf_counter()
+    loudness = progress.cargo_arguments()
+    plan = None if module.sources else plan_guest(module, environ=environ, loudness=loudness)
+    guest = make_guest(module, plan, environ=environ, loudness=loudness)
+    progress.step(
+        "Fresh" if guest.fresh else "Compiled",
+        f"guest {guest.name} for {guest.target} ({module.profile}) in {time.perf_counter() - started:.2f} s",
+    )
+    return plan, guest
 
 
 def make_guest(
@@ -225,6 +217,27 @@ def use_existing_module(module: ModuleConfig, *, progress: Progress, output_fold
         write_whole(paths[-1], content)
     progress.step("Skipped", f"the build of {paths[0].name}: used the one that is there (EXTERNREF_SKIP)")
     return paths[0]
+
+
+def _process(source: bytes, path: Path, module: ModuleConfig, progress: Progress) -> tuple[bytes, Report]:
+    """Process what the linker left in a file; for hosts, the interface stays, whether or not it is to be kept."""
+    from externref_build.processor import Processor
+
+    started = time.perf_counter()
+    processor = Processor(
+        table=module.table,
+        drop_hook=module.drop_hook,
+        require_direct=module.require_direct,
+        debug_info="keep" if module.debug_info == "split" else module.debug_info,
+        interface=module.interface or bool(module.bindings),
+    )
+    try:
+        processed = processor.process(source)
+    except ExternrefBuildError as error:
+        error.located(str(path))
+        raise
+    progress.step("Processed", _summary(processor.report, time.perf_counter() - started))
+    return processed, processor.report
 
 
 def _check(source: bytes, processed: bytes, result: bytes, report: Report, progress: Progress) -> str | None:
