@@ -362,7 +362,7 @@ def test_ctrl_c_ends_without_traceback(tmp_path: Path) -> None:
 
 def test_inspect_shows_declarations_signatures_and_lowerings(command_line: Run, module: Path) -> None:
     shown = command_line("inspect", module.name).stdout.decode()
-    assert "guest.wasm: declares references, not processed yet" in shown
+    assert "guest.wasm: not processed yet" in shown
     assert "  arena.alloc  [externref i32] -> [externref]\n" in shown
     assert "      alloc(arena: ref Arena, size: u32) -> option<own Bytes>\n      Allocates.\n" in shown
     assert "More about it" not in shown
@@ -408,6 +408,22 @@ def test_inspect_as_json_has_positions_and_reasons(command_line: Run, module: Pa
     assert function["lowering"] == "adapter"
     assert "arena.alloc gets a number as parameter 1" in function["reason"]
     assert module.read_bytes()[function["offset"]] == 0x10, "the offset is that of the call"
+
+
+def test_inspect_shows_functions_without_references_as_their_source_declares_them(command_line: Run) -> None:
+    line = {"v": 1, "params": [["text", "str"]], "results": ["bool"], "doc": "Looks."}
+    lines = [
+        json.dumps(line | {"kind": "import", "module": "host", "name": "ask"}),
+        json.dumps(line | {"kind": "export", "name": "look"}),
+    ]
+    text = f"""(module (import "host" "ask" (func (param i32 i32) (result i32)))
+        (func (export "look") (param i32 i32) (result i32) local.get 0) (func (export "_initialize"))
+        (@custom "__externrefs_interface" {escaped(chr(10).join([*lines, ""]).encode())}))"""
+    shown = command_line("inspect", "-", stdin=wat2wasm(text)).stdout.decode()
+    assert "imports\n  host.ask  [i32 i32] -> [i32]\n      ask(text: str) -> bool\n      Looks.\n" in shown
+    assert "exports\n  look  [i32 i32] -> [i32]\n      look(text: str) -> bool\n      Looks.\n" in shown
+    assert "other exports\n  _initialize\n" in shown
+    assert "other imports" not in shown
 
 
 def test_inspect_tells_surrogates_from_what_else_their_module_provides(command_line: Run) -> None:

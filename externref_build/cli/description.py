@@ -1,4 +1,4 @@
-"""What can be said about a module, processed or not: its functions that hold references, and how they are lowered."""
+"""What can be said about a module, processed or not: its functions, and how they are lowered."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ State = Literal["unprocessed", "processed", "plain"]
 
 @dataclass(frozen=True, slots=True)
 class FunctionDescription:
-    """An import or export with references among its parameters or results."""
+    """An import or export with references among its parameters or results, or with a line of the interface."""
 
     kind: Literal["import", "export"]
     module: str | None
@@ -44,7 +44,7 @@ class Description:
     """A module as `inspect` shows it."""
 
     state: State
-    """``unprocessed``: it declares references; ``processed``: it holds them; ``plain``: it has to do with neither."""
+    """``unprocessed``: processing changes it; ``processed``: it holds references; ``plain``: neither."""
     imports: tuple[FunctionDescription, ...]
     exports: tuple[FunctionDescription, ...]
     surrogates: tuple[SurrogateUse, ...]
@@ -53,7 +53,9 @@ class Description:
     tables: tuple[str, ...]
     """Names under which tables of externrefs are exported."""
     other_imports: tuple[str, ...]
-    """Functions without references that a host has to provide as well, as ``module.name``."""
+    """The other functions that a host has to provide, as ``module.name``."""
+    other_exports: tuple[str, ...]
+    """The other functions that it gets."""
 
 
 def describe(data: bytes) -> Description:
@@ -66,20 +68,24 @@ def describe(data: bytes) -> Description:
     functions = list(_functions(module, declarations, _interface(module)))
     tables = tuple(module.exported_tables(EXTERNREF))
     imports = tuple(function for function in functions if function.kind == "import")
-    named = {(function.module, function.name) for function in imports}
+    exports = tuple(function for function in functions if function.kind == "export")
+    named = {(function.module, function.name) for function in functions}
     others = [
         f"{entry.module}.{entry.name}"
         for entry in module.func_imports
         if (entry.module, entry.name) not in named and not is_surrogate(entry)
     ]
     return Description(
-        state="unprocessed" if report.changed else "processed" if functions or tables else "plain",
+        state="unprocessed" if report.changed else "processed" if tables or any(map(_holds, functions)) else "plain",
         imports=imports,
-        exports=tuple(function for function in functions if function.kind == "export"),
+        exports=exports,
         surrogates=report.surrogates,
         functions=report.functions,
         tables=tables,
         other_imports=tuple(dict.fromkeys(others)),
+        other_exports=tuple(
+            export.name for export in module.exports if export.kind == FUNC and (None, export.name) not in named
+        ),
     )
 
 
@@ -93,15 +99,15 @@ def _key(function: Declaration | InterfaceFunction) -> _Key:
 def _functions(
     module: Module, declarations: dict[_Key, Declaration], interface: dict[_Key, InterfaceFunction]
 ) -> Iterator[FunctionDescription]:
-    """Yield each function with a reference, imports first; ``declarations`` say what will be one."""
+    """Yield each function with a reference or an interface, imports first; ``declarations`` say what will be one."""
     entries: list[tuple[Import | Export, int]] = list(_distinct_imports(module))
     entries.extend((export, export.index) for export in module.exports if export.kind == FUNC)
     for entry, index in entries:
         key = (entry.module if isinstance(entry, Import) else None, entry.name)
         func_type = _with_references(module.func_type(index), declarations.get(key))
-        if EXTERNREF not in (*func_type.params, *func_type.results):
-            continue
         known = interface.get(key)
+        if known is None and EXTERNREF not in (*func_type.params, *func_type.results):
+            continue
         yield FunctionDescription(
             "import" if isinstance(entry, Import) else "export",
             key[0],
@@ -111,6 +117,10 @@ def _functions(
             f"{entry.name}{known}" if known else None,
             known.doc if known else None,
         )
+
+
+def _holds(function: FunctionDescription) -> bool:
+    return format_val_type(EXTERNREF) in (*function.params, *function.results)
 
 
 def _distinct_imports(module: Module) -> Iterator[tuple[Import, int]]:

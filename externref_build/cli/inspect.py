@@ -17,7 +17,7 @@ from externref_build.errors import ExternrefBuildError
 from externref_build.wording import plural
 
 _STATES: Final = {
-    "unprocessed": "declares references, not processed yet",
+    "unprocessed": "not processed yet",
     "processed": "processed, holds externrefs",
     "plain": "declares no references and holds none",
 }
@@ -48,9 +48,10 @@ def _as_json(description: Description) -> dict[str, object]:
 
 def _show(name: str, description: Description) -> None:
     terminal.show(f"{terminal.paint(name, 'bold', sys.stdout)}: {_STATES[description.state]}")
-    _show_functions("imports with references", description.imports)
-    _show_functions("exports with references", description.exports)
+    _show_functions("imports", description.imports)
+    _show_functions("exports", description.exports)
     _show_lines("other imports", [f"  {terminal.printable(label)}" for label in description.other_imports])
+    _show_lines("other exports", [f"  {terminal.printable(name)}" for name in description.other_exports])
     _show_lines("exported tables of externrefs", [f"  {terminal.printable(table)}" for table in description.tables])
     _show_lines(
         "surrogate imports",
