@@ -33,7 +33,8 @@ const DEFAULT_MODULE_OF_OBJECTS: &str = "client";
 pub fn expand(block: ItemForeignMod, arguments: &Arguments, errors: &mut Errors) -> TokenStream {
     check_abi(Some(&block.abi), &block.abi, errors);
     let link = block.attrs.iter().find(|attribute| attribute.path().is_ident("link"));
-    let items: Vec<Item> = block.items.into_iter().filter_map(|item| Item::read(item, errors)).collect();
+    let mut items: Vec<Item> = block.items.into_iter().filter_map(|item| Item::read(item, errors)).collect();
+    refuse_doubles(&mut items, errors);
     let module = link.and_then(|link| attributes::import_module(link, errors)).unwrap_or_else(|| {
         if items.iter().any(Item::is_of_objects) { DEFAULT_MODULE_OF_OBJECTS } else { DEFAULT_MODULE }.to_owned()
     });
@@ -52,6 +53,21 @@ pub fn expand(block: ItemForeignMod, arguments: &Arguments, errors: &mut Errors)
             Item::Function(function) => context.wrapper(function, errors),
         })
         .collect()
+}
+
+/// Refuses types that are declared a second time, whose every trait the compiler would report.
+fn refuse_doubles(items: &mut Vec<Item>, errors: &mut Errors) {
+    let mut names: Vec<Ident> = Vec::new();
+    items.retain(|item| match item.object() {
+        Some(name) if names.contains(name) => {
+            errors.push(name, "this type is declared before");
+            false
+        }
+        name => {
+            names.extend(name.cloned());
+            true
+        }
+    });
 }
 
 /// What the functions of a block have in common.

@@ -10,6 +10,7 @@ extern "C" {
     type Extends;
     #[externref]
     type Says;
+    type Vector3;
 }
 
 #[externref]
