@@ -6,6 +6,7 @@ import copy
 import gc
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
@@ -622,6 +623,61 @@ started.wait()
 """
     folder = Path(sys.modules[package].__path__[0]).parent
     subprocess.run([sys.executable, "-c", program], cwd=folder, check=True, timeout=100)
+
+
+AT_THE_EDGE = """
+import signal, sys
+import {host} as host
+from {host} import Life
+if {public}: host._C = None
+class Host:
+    def __getattr__(self, name): return lambda *args: 7
+"""
+INTERRUPTED = """
+class Interrupt(Exception): pass
+def interrupt(*_): raise Interrupt
+signal.signal(signal.SIGALRM, interrupt)
+for number in range(300):
+    plugin = Life.load(Host())
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0004 + 0.0001 * (number % 7))
+        for _ in range(3000):
+            assert plugin.call_number() == plugin.call_use(plugin) == 7
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except Interrupt:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    plugin.close()
+"""
+DEEP = """
+def at(depth, call): return at(depth - 1, call) if depth else call()
+outcomes = set()
+for depth in range(sys.getrecursionlimit() - 100, sys.getrecursionlimit()):
+    plugin = Life.load(Host())
+    for call in (plugin.call_number, lambda: plugin.call_use(plugin)):
+        try:
+            outcomes.add(at(depth, call))
+        except Exception as error:
+            outcomes.add("RecursionError" if "RecursionError" in repr(error) + str(error) else type(error).__name__)
+assert {{7, "RecursionError"}} <= outcomes <= {{7, "RecursionError", "PluginClosedError"}}, outcomes
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers that send signals")
+def test_a_signal_may_come_at_any_time(module: ModuleType) -> None:
+    assert module._C is not None, "wasmtime's own functions of the host have no answer to signals"
+    program = (AT_THE_EDGE + INTERRUPTED).format(host=module.__name__, public=False)
+    folder = Path(sys.modules[module.__name__.partition(".")[0]].__path__[0]).parent
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    assert "calling ctypes callback" not in done.stderr
+
+
+def test_a_plugin_that_has_no_room_to_be_called_is_not(life: ModuleType) -> None:
+    program = (AT_THE_EDGE + DEEP).format(host=life.__name__, public=life._C is None)
+    folder = Path(sys.modules[life.__name__.partition(".")[0]].__path__[0]).parent
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    assert "calling ctypes callback" not in done.stderr
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")

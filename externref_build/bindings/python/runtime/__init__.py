@@ -13,6 +13,7 @@ MODULES: Final = (
     "failures",
     "values",
     "signatures",
+    "answers",
     "core_types",
     "system",
     "engines",

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import wasmtime
 
+from externref_build.bindings.python.runtime.answers import _room
 from externref_build.bindings.python.runtime.core_types import _core_type, _spelled
 from externref_build.bindings.python.runtime.engines import _TICK, _engine, _read_module
 from externref_build.bindings.python.runtime.failures import (
@@ -38,12 +39,17 @@ class _Store(wasmtime.Store):
     def __init__(self, engine: wasmtime.Engine) -> None:
         super().__init__(engine)
         self.unusable: PluginError | None = None
+        self.is_deleted = False
         self.forgotten = PluginError("nothing refers to it any more")
+        self.stopped = PluginError("it was stopped in the middle of a call")
+        """What closed it while nothing better is known."""
 
     def _delete(self, ptr: Any) -> None:
         if self.unusable is None:
             self.unusable = self.forgotten
-        super()._delete(ptr)
+        if not self.is_deleted:  # or a signal came between that and the note of it
+            self.is_deleted = True
+            super()._delete(ptr)
 
 
 class _Guest:
@@ -196,6 +202,7 @@ class _Guest:
             self.engine.leave()
 
     def _guarded(self, call: Callable[[], Any]) -> Any:
+        _room(30)
         self.begin()
         self.depth += 1
         try:
@@ -208,12 +215,13 @@ class _Guest:
 
     def stopped(self, error: BaseException) -> NoReturn:
         """Raise what stopped the guest; it is not usable any more."""
+        self.unusable = self.unusable or self.store.stopped
         pending, self.pending = self.pending, None
         panic, self.panic = self.panic, None
         cause = pending if pending is not None else panic
         if cause is None:
             cause = _trap(error, self.limits)
-        if self.unusable is None:
+        if self.unusable is self.store.stopped:
             self.unusable = (
                 cause if isinstance(cause, PluginError) else PluginError(f"it was stopped by {_shown(cause)}")
             )

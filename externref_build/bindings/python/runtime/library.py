@@ -40,6 +40,7 @@ class _Unchecked:
         """What the engine calls when it lets go of a reference: it sets the first word of a record to 0."""
         self.ref_to_raw = function(held, "wasmtime_externref_to_raw", 2, ctypes.c_uint32)
         self.ref_unroot = function(held, "wasmtime_externref_unroot", 1, None)
+        self.trap_new = function(held, "wasmtime_trap_new", 2, address)
         self.gc = function(held, "wasmtime_context_gc", 1, address)
         self.memory_size = function(held, "wasmtime_memory_data_size", 2, ctypes.c_size_t)
 

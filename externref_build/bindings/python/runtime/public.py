@@ -11,6 +11,7 @@ from typing import Any
 
 import wasmtime
 
+from externref_build.bindings.python.runtime.answers import _room
 from externref_build.bindings.python.runtime.core_types import _func_type
 from externref_build.bindings.python.runtime.failures import GuestError
 from externref_build.bindings.python.runtime.guests import _Guest
@@ -60,6 +61,7 @@ class _PublicGuest(_Guest):
                 self.gone.clear()  # which may close it
             if self.unusable is not None or threading.get_ident() != self.thread:
                 raise self.refusal()
+            _room(30)
             depth = self.depth
             if limited and not depth:
                 self.begin()

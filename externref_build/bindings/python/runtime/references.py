@@ -29,6 +29,9 @@ class _References:
     The engine knows a reference by a number, the same for as long as it holds it. Whatever a guest passes has such a
     number, for a guest cannot make references (see `_Engine`). When the engine lets go of one, it clears the record
     that it was given with it, before the number can be another's: no code of Python runs within the engine.
+
+    What a signal raises may come after any call. Something is lost then until the store goes, but nothing is in two
+    lists, for it would be let go of, or given, twice.
     """
 
     def __init__(self, calls: Any, store: wasmtime.Store) -> None:
@@ -63,16 +66,22 @@ class _References:
 
     def _giver(self) -> Callable[[Any], int]:
         """Return a function that makes a reference, and returns its number, which the guest has to get at once."""
-        stock, take, objects, indices, refill = self.stock, self.stock.pop, self.objects, self.indices, self.refill
+        stock, objects, indices, refill = self.stock, self.objects, self.indices, self.refill
 
         def give(value: Any) -> int:
             while not stock:
-                refill()
-            number = take()
+                refill(settle=False)
+            number = stock[-1]
+            del stock[-1]
             objects[indices[number]] = value
             return number
 
         return give
+
+    def restock(self) -> None:
+        """Have references in stock; the guest has got those that were given."""
+        while not self.stock:
+            self.refill()
 
     def refill(self, *, settle: bool = True) -> list[Any]:
         """Make references in advance; return the objects that the engine let go of, whose code may run when they go.
@@ -133,8 +142,10 @@ class _References:
 
         They were exposed when they were made. If the engine has looked for garbage since, it has to be told again.
         """
-        self.given += self.rooted[len(self.stock) :]
-        del self.rooted[len(self.stock) :]
+        count = len(self.stock)
+        given = self.rooted[count:]
+        del self.rooted[count:]
+        self.given += given
         if self.pinned or not is_wanted:
             return False
         if not self.witness[0]:
@@ -151,12 +162,13 @@ class _References:
         gone: list[Any] = []
         start = 0
         for block in self.blocks:
-            for run in _CLEARED.finditer(bytes(block)[::16]):
+            state = bytes(block)[::16]
+            ctypes.memset(block, 1, ctypes.sizeof(block))
+            for run in _CLEARED.finditer(state):
                 first, end = start + run.start(), start + run.end()
                 gone += self.objects[first:end]
                 self.objects[first:end] = [None] * (end - first)
                 self.spare += range(first, end)
-            ctypes.memset(block, 1, ctypes.sizeof(block))
             start += len(block) // 2
         if self.stock:
             self._expose()
@@ -169,9 +181,10 @@ class _References:
         start = len(self.objects)
         block = (ctypes.c_uint64 * (2 * count))()
         ctypes.memset(block, 1, ctypes.sizeof(block))
-        self.blocks.append(block)
-        self.records += [ctypes.byref(block, offset) for offset in range(0, 16 * count, 16)]
+        records = [ctypes.byref(block, offset) for offset in range(0, 16 * count, 16)]
+        self.records += records
         self.objects += [None] * count
+        self.blocks.append(block)
         self.spare += range(start, start + count)
 
     def count(self, *, settle: bool = True) -> int:
@@ -203,8 +216,8 @@ def _exhaust(iterator: Iterator[Any]) -> None:
 def _collector_paused() -> Iterator[None]:
     """Keep Python from looking for garbage: its code could use what is about to change."""
     was_enabled = gc.isenabled()
-    gc.disable()
     try:
+        gc.disable()
         yield
     finally:
         if was_enabled:

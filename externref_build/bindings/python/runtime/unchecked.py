@@ -11,6 +11,7 @@ from typing import Any, Final
 import wasmtime
 from wasmtime import _ffi
 
+from externref_build.bindings.python.runtime.answers import _little_room, _without_gap
 from externref_build.bindings.python.runtime.core_types import _func_type, _slots
 from externref_build.bindings.python.runtime.failures import GuestError
 from externref_build.bindings.python.runtime.guests import _Guest
@@ -29,11 +30,6 @@ def _error(error: int | None, trap: ctypes.c_void_p) -> wasmtime.Trap | wasmtime
     found = ctypes.cast(trap, ctypes.POINTER(_ffi.wasm_trap_t))
     trap.value = None
     return wasmtime.Trap._from_ptr(found)
-
-
-def _trap_at(message: str) -> int:
-    """Make a trap for the engine, which owns it."""
-    return ctypes.cast(wasmtime.Trap(message)._consume(), ctypes.c_void_p).value or 0
 
 
 class _RawGuest(_Guest):
@@ -91,7 +87,7 @@ class _RawGuest(_Guest):
         guest, store, context, trap = self, self.store, self.context, self.trap
         thread, get_thread = self.thread, threading.get_ident
         held = self.references
-        objects, indices, stock = held.objects, held.indices, held.stock
+        objects, indices, stock, give = held.objects, held.indices, held.stock, held.give
         letters, result = signature.letters(), signature.result
         slots = max(len(letters), 1)
         buffer = (ctypes.c_uint32 * (4 * slots))()
@@ -104,7 +100,7 @@ class _RawGuest(_Guest):
         count = ctypes.c_size_t(slots)
         self.kept += [function, buffer]
         direct, kinds, nulls = signature.is_direct, signature.kinds, signature.nulls
-        fallible, lift_result, invoke = signature.fallible, signature.lift_result, _C.call
+        fallible, lift_result, invoke, room = signature.fallible, signature.lift_result, _C.call, _little_room
         is_reference, accepted, refused, plain_result = _traits(result)
 
         def call(*args: Any) -> Any:
@@ -113,17 +109,19 @@ class _RawGuest(_Guest):
                 return guest.interleave(call, args, buffer)
             if store.unusable is not None or get_thread() != thread:
                 raise guest.refusal()
+            room()
             guest.depth = depth + 1
             try:
                 core: Any = args if direct else signature.lower(guest, args)
                 if references:
                     if direct:
+                        fits = True
                         for index in nulls:
-                            if args[index] is None:
-                                signature.prepare(args)
+                            fits = fits and args[index] is not None
                         for index, kind in kinds:
-                            if not isinstance(args[index], kind):
-                                signature.prepare(args)
+                            fits = fits and isinstance(args[index], kind)
+                        if not fits:
+                            signature.prepare(args)
                     values, core = core, list(core)
                     for index in references:
                         core[index] = 0
@@ -137,16 +135,13 @@ class _RawGuest(_Guest):
                     if len(stock) < needed:
                         _gone = held.refill()  # until the call is over: the code of an object may call this function
                     for index in references:
-                        if values[index] is not None:
-                            while not stock:
-                                held.refill(settle=False)
-                            buffer[4 * index] = number = stock[-1]
-                            del stock[-1]
-                            objects[indices[number]] = values[index]
+                        value = values[index]
+                        buffer[4 * index] = 0 if value is None else give(value)
                 if fallible:
                     outer, guest.failure = guest.failure, None
                 error = invoke(context, function_at, buffer_at, count, trap_at)
                 if error is not None or trap.value is not None:
+                    store.unusable = store.unusable or store.stopped
                     guest.stopped(_error(error, trap))
                 if fallible:
                     message, guest.failure = guest.failure, outer
@@ -194,6 +189,7 @@ class _RawGuest(_Guest):
                 buffer[8], buffer[12] = align, size
                 error = invoke(context, function_at, buffer_at, count, trap_at)
                 if error is not None or trap.value is not None:
+                    store.unusable = store.unusable or store.stopped
                     guest.stopped(_error(error, trap))
                 return buffer[0]
             finally:
@@ -203,7 +199,7 @@ class _RawGuest(_Guest):
 
     def _import(self, signature: _Signature, answer: Callable[..., Any]) -> wasmtime.Func:
         guest, store, objects, indices = self, self.store, self.references.objects, self.references.indices
-        stock, refill = self.references.stock, self.references.refill
+        stock, restock = self.references.stock, self.references.restock
         result, direct = signature.result, signature.is_direct and not signature.fails_in_place
         letters = signature.letters(lifted=True) + "I" * signature.fails_in_place
         unpack = struct.Struct(_slots(letters)).unpack_from
@@ -219,6 +215,7 @@ class _RawGuest(_Guest):
         last_at = 0
         last: Any = None
         is_reference = isinstance(result, _Reference)
+        trap_new, words, size = _C.trap_new, _FAILED, ctypes.c_size_t(len(_FAILED))
         checked = result if isinstance(result, _Reference) and signature.is_result_direct else None
         """What `answer` has not looked at."""
         refuses_null = checked is not None and not checked.null
@@ -232,7 +229,7 @@ class _RawGuest(_Guest):
             last_at = args_at
             return last
 
-        def answered(_env: object, _caller: object, args_at: int, _count: int) -> int:
+        def run(args_at: int) -> None:
             depth = guest.depth
             try:
                 slots = last if args_at == last_at else slots_at(args_at)
@@ -267,8 +264,8 @@ class _RawGuest(_Guest):
                     else:
                         if accepted and not isinstance(value, accepted):
                             signature.lower_result(guest, value)
-                        while not stock:
-                            refill()
+                        if not stock:
+                            restock()
                         slots[0] = number = stock[-1]
                         del stock[-1]
                         objects[indices[number]] = value
@@ -280,12 +277,17 @@ class _RawGuest(_Guest):
                         raise
                 elif value is not None:
                     signature.lower_result(guest, value)
+            finally:
+                guest.depth = depth
+
+        @_without_gap
+        def answered(_env: None, _caller: int, args_at: int, _count: int) -> Any:
+            try:
+                run(args_at)
                 return 0
             except BaseException as error:
                 guest.pending = error
-                return _trap_at("a function of the host failed")
-            finally:
-                guest.depth = depth
+                return trap_new(words, size)
 
         thunk = _ANSWER(answered)
         function = wasmtime.Func._from_raw(_ffi.wasmtime_func_t())
@@ -305,3 +307,4 @@ def _traits(result: _Type | None) -> tuple[bool, Any, Any, bool]:
 
 
 _NOTHING: Final = object()
+_FAILED: Final = b"a function of the host failed"
