@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 
 def _without_gap(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -14,13 +14,13 @@ def _without_gap(function: Callable[..., Any]) -> Callable[..., Any]:
     than 256 instructions, and later ones handle some at the end of loops as if there were no ``try``. For the format,
     see CPython's InternalDocs/exception_handling.md.
     """
-    code = function.__code__
+    code: Any = function.__code__
     table = getattr(code, "co_exceptiontable", b"")
     if table:
         start, at = _varint(table, 0)
         length, at = _varint(table, at)
         first = bytes([0x80, *_encoded(start + length)])
-        function.__code__ = cast("Any", code).replace(co_exceptiontable=first + table[at:])
+        function.__code__ = code.replace(co_exceptiontable=first + table[at:])
     return function
 
 
@@ -48,15 +48,17 @@ def _room(calls: int) -> None:
 
 
 def _nothing() -> None:
-    """Take a call's room."""
+    """Take the room of a call."""
 
 
-_one_more: Callable[[], None] = cast("Any", _nothing).__call__
+_last: Any = _nothing
+_one_more: Callable[[], None] = _last.__call__
 
 
 def _as_c_does() -> None:
     _one_more()
 
 
-_little_room: Callable[[], None] = cast("Any", _as_c_does).__call__
+_first: Any = _as_c_does
+_little_room: Callable[[], None] = _first.__call__
 """The same for two calls by way of C, but faster."""
