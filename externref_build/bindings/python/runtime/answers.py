@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 
 def _without_gap(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -12,16 +13,24 @@ def _without_gap(function: Callable[..., Any]) -> Callable[..., Any]:
     Ctrl-C while the guest has its turn is noticed there. If it ended the function, C would take whatever lies where
     the result should be. The function has to be short: Python 3.10 handles no signals in front of a ``try`` of less
     than 256 instructions, and later ones handle some at the end of loops as if there were no ``try``. For the format,
-    see CPython's InternalDocs/exception_handling.md.
+    see CPython's InternalDocs/exception_handling.md. A table of another format stays as it is.
     """
     code: Any = function.__code__
     table = getattr(code, "co_exceptiontable", b"")
-    if table:
+    if _TABLE.fullmatch(table):
         start, at = _varint(table, 0)
         length, at = _varint(table, at)
-        first = bytes([0x80, *_encoded(start + length)])
-        function.__code__ = code.replace(co_exceptiontable=first + table[at:])
+        if 2 * (start + length) <= len(code.co_code):
+            first = bytes([0x80, *_encoded(start + length)])
+            function.__code__ = code.replace(co_exceptiontable=first + table[at:])
     return function
+
+
+_TABLE: Final = re.compile(
+    rb"""(?x: (?: [\x80-\xbf] | [\xc0-\xff] [\x40-\x7f]* [\x00-\x3f] )  # start, which alone has the highest bit
+    (?: [\x40-\x7f]* [\x00-\x3f] ){3} )+"""  # length, target, depth
+)
+"""An exception table."""
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
