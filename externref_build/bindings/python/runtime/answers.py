@@ -11,9 +11,9 @@ def _without_gap(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let the ``try`` that is the whole of a function cover its beginning too, where Python handles signals.
 
     Ctrl-C while the guest has its turn is noticed there. If it ended the function, C would take whatever lies where
-    the result should be. The function has to be short: Python 3.10 handles no signals in front of a ``try`` of less
-    than 256 instructions, and later ones handle some at the end of loops as if there were no ``try``. For the format,
-    see CPython's InternalDocs/exception_handling.md. A table of another format stays as it is.
+    the result should be. The function has to be short and without loops: Python 3.10 handles no signals in front of a
+    ``try`` of less than 256 instructions, and later ones handle some at the end of loops as if there were no ``try``.
+    For the format, see CPython's InternalDocs/exception_handling.md. A table of another format stays as it is.
     """
     code: Any = function.__code__
     table = getattr(code, "co_exceptiontable", b"")

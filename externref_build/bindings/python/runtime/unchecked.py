@@ -229,9 +229,16 @@ class _RawGuest(_Guest):
             last_at = args_at
             return last
 
-        def run(args_at: int) -> None:
-            depth = guest.depth
+        def lifted(slots: Any) -> list[Any]:
+            core = list(unpack(slots))
+            for index in references:
+                core[index] = objects[indices[core[index]]] if core[index] else None
+            return core
+
+        @_without_gap
+        def answered(_env: None, _caller: int, args_at: int, _count: int, depth: Any = None) -> Any:
             try:
+                depth = guest.depth
                 slots = last if args_at == last_at else slots_at(args_at)
                 if not letters:
                     guest.depth = depth + 1
@@ -244,9 +251,7 @@ class _RawGuest(_Guest):
                         signature.lift(guest, (thing, *unpack(slots)))
                     value = answer(thing, *unpack(slots))
                 elif references:
-                    core = list(unpack(slots))
-                    for index in references:
-                        core[index] = objects[indices[core[index]]] if core[index] else None
+                    core = lifted(slots)
                     guest.depth = depth + 1
                     if direct and not signature.suits(core):
                         signature.lift(guest, core)
@@ -277,16 +282,12 @@ class _RawGuest(_Guest):
                         raise
                 elif value is not None:
                     signature.lower_result(guest, value)
-            finally:
                 guest.depth = depth
-
-        @_without_gap
-        def answered(_env: None, _caller: int, args_at: int, _count: int) -> Any:
-            try:
-                run(args_at)
                 return 0
             except BaseException as error:
                 guest.pending = error
+                if depth is not None:  # or a signal came before
+                    guest.depth = depth
                 return trap_new(words, size)
 
         thunk = _ANSWER(answered)
