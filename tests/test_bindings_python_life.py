@@ -607,8 +607,16 @@ def test_another_thread_does_not_close_a_plugin_in_the_middle_of_a_call(life: Mo
     assert len(caught) == 1
 
 
+def run_beside(module: ModuleType, program: str, *options: str, timeout: float = 100) -> str:
+    """Run a program that can import the bindings, and has to end well; return what it wrote to its stderr."""
+    folder = Path(sys.modules[module.__name__.partition(".")[0]].__path__[0]).parent
+    command = [sys.executable, *options, "-c", program]
+    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", timeout=timeout)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
 def test_a_program_ends_while_another_thread_is_in_a_plugin(life: ModuleType) -> None:
-    package = life.__name__.partition(".")[0]
     program = f"""
 import threading, time
 from {life.__name__} import Life, _C
@@ -621,8 +629,7 @@ started = threading.Event()
 threading.Thread(target=run, daemon=True).start()
 started.wait()
 """
-    folder = Path(sys.modules[package].__path__[0]).parent
-    subprocess.run([sys.executable, "-c", program], cwd=folder, check=True, timeout=100)
+    run_beside(life, program)
 
 
 AT_THE_EDGE = """
@@ -668,18 +675,12 @@ assert {{7, "RecursionError"}} <= outcomes <= {{7, "RecursionError", "PluginClos
 def test_a_signal_may_come_at_any_time(module: ModuleType) -> None:
     assert module._C is not None, "wasmtime's own functions of the host have no answer to signals"
     program = (AT_THE_EDGE + INTERRUPTED).format(host=module.__name__, public=False)
-    folder = Path(sys.modules[module.__name__.partition(".")[0]].__path__[0]).parent
-    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, encoding="utf-8")
-    assert done.returncode == 0, done.stderr
-    assert "calling ctypes callback" not in done.stderr
+    assert "calling ctypes callback" not in run_beside(module, program)
 
 
 def test_a_plugin_that_has_no_room_to_be_called_is_not(life: ModuleType) -> None:
     program = (AT_THE_EDGE + DEEP).format(host=life.__name__, public=life._C is None)
-    folder = Path(sys.modules[life.__name__.partition(".")[0]].__path__[0]).parent
-    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, encoding="utf-8")
-    assert done.returncode == 0, done.stderr
-    assert "calling ctypes callback" not in done.stderr
+    assert "calling ctypes callback" not in run_beside(life, program)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
@@ -710,8 +711,7 @@ if not child:
 done.set()
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 """
-    folder = Path(sys.modules[life.__name__.partition(".")[0]].__path__[0]).parent
-    subprocess.run([sys.executable, "-W", "ignore", "-c", program], cwd=folder, check=True, timeout=60)
+    run_beside(life, program, "-W", "ignore", timeout=60)
 
 
 def test_each_thread_has_its_own(life: ModuleType) -> None:
